@@ -1,0 +1,33 @@
+# The public API on one page; every name is loaded on first use.
+from fastdis import datasets as datasets
+from fastdis import factors as factors
+from fastdis import features as features
+from fastdis import metrics as metrics
+from fastdis import models as models
+from fastdis import objectives as objectives
+from fastdis import reports as reports
+from fastdis import studies as studies
+from fastdis import synthesis as synthesis
+from fastdis import training as training
+from fastdis._backends import backends as backends
+from fastdis._threads import get_num_threads as get_num_threads
+from fastdis._threads import set_num_threads as set_num_threads
+from fastdis.factors import Factor as Factor
+from fastdis.factors import FactorSpace as FactorSpace
+from fastdis.factors import FactorTable as FactorTable
+from fastdis.features import db_to_power as db_to_power
+from fastdis.features import griffinlim as griffinlim
+from fastdis.features import istft as istft
+from fastdis.features import mel_filters as mel_filters
+from fastdis.features import mel_to_audio as mel_to_audio
+from fastdis.features import melspectrogram as melspectrogram
+from fastdis.features import power_to_db as power_to_db
+from fastdis.features import stft as stft
+from fastdis.synthesis import oscillator as oscillator
+from fastdis.training import TrainConfig as TrainConfig
+from fastdis.training import TrainResult as TrainResult
+from fastdis.training import load as load
+from fastdis.training import train as train
+
+__version__: str
+__all__: list[str]

@@ -1,0 +1,27 @@
+"""The list of C extensions; everything else stands in pyproject.toml."""
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+# Without a C compiler the package still installs: the NumPy twins run, and backends() says so.
+C_FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math"]
+
+
+def extension(name: str, *sources: str) -> Extension:
+    return Extension(
+        f"fastdis._kernels.{name}",
+        [f"csrc/{source}" for source in sources],
+        depends=["csrc/simd.h"],
+        include_dirs=["csrc"],
+        extra_compile_args=C_FLAGS,
+        libraries=["m"],
+        optional=True,
+    )
+
+
+EXTENSIONS = [
+    extension("_oscillator", "_oscillator.pyx", "oscillator.c"),
+    extension("_spectral", "_spectral.pyx", "spectral.c"),
+]
+
+setup(ext_modules=cythonize(EXTENSIONS, language_level=3, build_dir="build/cython"))
