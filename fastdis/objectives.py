@@ -1,0 +1,332 @@
+"""Objectives of variational auto-encoders: what a model's outputs cost, term by named term.
+
+Each is written twice. ``protocol="sound"`` follows the paper that introduced it: a Gaussian
+log-likelihood and a KL divergence, both summed over an item and averaged over the batch.
+``protocol="published"`` repeats SynTone's reference code, where the squared error is summed over
+the *batch* and the KL averaged over it, so that at batch size B the effective beta is beta / B.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fastdis import _validation
+
+PROTOCOLS = ("published", "sound")
+# Standard deviation 0.1 on features in [0, 1]: about what a decoder of this size leaves behind.
+VARIANCE = 0.01
+
+
+def reconstruction(x: Tensor, x_hat: Tensor, protocol: str, variance: float = VARIANCE) -> Tensor:
+    """The cost of the reconstruction, a scalar.
+
+    ``"sound"``: -log N(x; x_hat, variance) without its constant, summed over an item and averaged
+    over the batch. ``"published"``: the squared error summed over the whole batch.
+    """
+    error = (x_hat.float() - x.float()).square().sum()
+    return error if protocol == "published" else error / (2.0 * variance * len(x))
+
+
+def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:
+    """KL(q(z|x) || N(0, I)) in nats, summed over codes and averaged over the batch, in float32.
+
+    Kingma and Welling (2013), appendix B.
+    """
+    mean, logvar = mean.float(), logvar.float()
+    return 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).sum(dim=1).mean()
+
+
+def log_density(z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
+    """log N(z; mean, exp(logvar)), element by element, in float32."""
+    z, mean, logvar = z.float(), mean.float(), logvar.float()
+    return -0.5 * (math.log(2.0 * math.pi) + logvar + (z - mean).square() * torch.exp(-logvar))
+
+
+def stratified_log_weights(batch: int, n_data: int, protocol: str, device: Any = None) -> Tensor:
+    """Log weights ``(B, B)`` of minibatch-stratified sampling (Chen et al. 2018, appendix C.2).
+
+    Row i estimates q(z_i) from its own posterior (weight 1/N), from all others but one (1/M each,
+    M = B - 1) and from that one (the rest, (N - M) / (N M)). ``"published"`` repeats the code in
+    circulation, whose stride puts the first weight in column 0 instead of on the diagonal.
+    """
+    others = batch - 1
+    rest = (n_data - others) / (n_data * others)
+    weights = torch.full((batch, batch), 1.0 / others, device=device)
+    if protocol == "published":
+        weights[:, 0] = 1.0 / n_data
+        weights[:, 1] = rest
+        weights[others - 1, 0] = rest
+    else:
+        rows = torch.arange(batch, device=device)
+        weights[rows, (rows + 1) % batch] = rest
+        weights[rows, rows] = 1.0 / n_data
+    return weights.log()
+
+
+def kl_decomposition(
+    z: Tensor, mean: Tensor, logvar: Tensor, n_data: int, estimator: str, protocol: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mutual information, total correlation and dimension-wise KL, each in nats.
+
+    Chen et al. (2018), eq. 2, from the posteriors of one batch of B >= 2 by minibatch-weighted
+    (``"mws"``) or minibatch-stratified sampling (``"mss"``).
+    """
+    batch = len(z)
+    log_pairs = log_density(z[:, None], mean[None], logvar[None])  # (B, B, D)
+    log_posterior = log_density(z, mean, logvar).sum(dim=1)
+    log_prior = log_density(z, torch.zeros_like(z), torch.zeros_like(z)).sum(dim=1)
+    if estimator == "mss":
+        log_weights = stratified_log_weights(batch, n_data, protocol, z.device)[:, :, None]
+        if protocol == "published":
+            # The reference adds the weights before the sum over codes, so they count D times.
+            log_joint = torch.logsumexp((log_pairs + log_weights).sum(dim=2), dim=1)
+        else:
+            log_joint = torch.logsumexp(log_pairs.sum(dim=2) + log_weights[:, :, 0], dim=1)
+        log_marginals = torch.logsumexp(log_pairs + log_weights, dim=1).sum(dim=1)
+    else:
+        log_scale = math.log(batch * n_data)
+        log_joint = torch.logsumexp(log_pairs.sum(dim=2), dim=1) - log_scale
+        log_marginals = (torch.logsumexp(log_pairs, dim=1) - log_scale).sum(dim=1)
+    return (
+        (log_posterior - log_joint).mean(),
+        (log_joint - log_marginals).mean(),
+        (log_marginals - log_prior).mean(),
+    )
+
+
+def permute_codes(z: Tensor) -> Tensor:
+    """Each code shuffled over the batch on its own: a draw from the product of the marginals.
+
+    Kim and Mnih (2018), algorithm 1.
+    """
+    order = torch.rand_like(z, dtype=torch.float32).argsort(dim=0)
+    return z.gather(0, order)
+
+
+class Objective(nn.Module):
+    """What a batch costs: ``objective(model, x) -> terms``.
+
+    ``terms["loss"]`` is the sum of the other terms. A ``terms["discriminator"]``, where there is
+    one, is the loss of the objective's own network; it is minimised beside ``"loss"`` and is not
+    part of it.
+
+    Attributes
+    ----------
+    smallest_batch : int
+        The fewest items a batch may hold.
+    """
+
+    smallest_batch = 1
+    options: Mapping[str, Any]
+
+    def __init__(self, name: str, protocol: str, **options: Any) -> None:
+        super().__init__()
+        self.name, self.protocol, self.options = name, protocol, options
+        self.n_data = 1
+
+    def prepare(self, latent_dim: int, n_data: int) -> None:
+        """Take the size D of the code and the number N of training items; before the first step."""
+        self.n_data = n_data
+
+    def forward(self, model: Any, x: Tensor) -> dict[str, Tensor]:
+        """The terms of one batch ``x`` of shape ``(B, C, F, frames)``, each a scalar."""
+        raise TypeError(f"objective {self.name!r} is abstract")
+
+    def _terms(self, **terms: Tensor) -> dict[str, Tensor]:
+        return {**terms, "loss": torch.stack(list(terms.values())).sum()}
+
+
+class BetaVAE(Objective):
+    """Reconstruction + beta KL (Higgins et al. 2017, eq. 4); beta = 1 is the VAE."""
+
+    def __init__(
+        self,
+        protocol: str = "sound",
+        beta: float = 4.0,
+        variance: float = VARIANCE,
+        name: str = "beta_vae",
+    ) -> None:
+        super().__init__(name, protocol, beta=beta, variance=variance)
+        self.beta = _validation.number("beta", beta, minimum=0.0)
+        self.variance = _validation.number("variance", variance, above=0.0)
+
+    def forward(self, model: Any, x: Tensor) -> dict[str, Tensor]:
+        """Terms ``reconstruction`` and ``kl`` (times beta)."""
+        x_hat, mean, logvar, _ = model(x)
+        return self._terms(
+            reconstruction=reconstruction(x, x_hat, self.protocol, self.variance),
+            kl=self.beta * kl_divergence(mean, logvar),
+        )
+
+
+class BetaTCVAE(Objective):
+    """Reconstruction + alpha MI + beta TC + gamma dimension-wise KL (Chen et al. 2018, eq. 4).
+
+    ``"sound"`` estimates the terms on the sample that was decoded; ``"published"`` draws a second
+    one, as the reference does.
+    """
+
+    smallest_batch = 2
+
+    def __init__(
+        self,
+        protocol: str = "sound",
+        alpha: float = 1.0,
+        beta: float = 4.0,
+        gamma: float = 1.0,
+        estimator: str = "mss",
+        variance: float = VARIANCE,
+    ) -> None:
+        super().__init__(
+            "beta_tcvae", protocol, alpha=alpha, beta=beta, gamma=gamma, estimator=estimator,
+            variance=variance,
+        )  # fmt: skip
+        self.weights = tuple(
+            _validation.number(key, value, minimum=0.0)
+            for key, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma))
+        )
+        self.estimator = _validation.choice("estimator", estimator, ("mss", "mws"))
+        self.variance = _validation.number("variance", variance, above=0.0)
+
+    def forward(self, model: Any, x: Tensor) -> dict[str, Tensor]:
+        """Terms ``reconstruction``, ``mutual_information``, ``total_correlation`` and
+        ``dimension_kl``, each times its weight.
+        """
+        x_hat, mean, logvar, z = model(x)
+        if self.protocol == "published":
+            z = model.sample(mean, logvar)
+        parts = kl_decomposition(z, mean, logvar, self.n_data, self.estimator, self.protocol)
+        alpha, beta, gamma = (w * part for w, part in zip(self.weights, parts, strict=True))
+        return self._terms(
+            reconstruction=reconstruction(x, x_hat, self.protocol, self.variance),
+            mutual_information=alpha,
+            total_correlation=beta,
+            dimension_kl=gamma,
+        )
+
+
+class Discriminator(nn.Module):
+    """Six linear layers of 1,000 units, leaky ReLU 0.2, two logits (Kim and Mnih 2018, appendix A).
+
+    Class 0 is a code of q(z), class 1 a code whose dimensions were shuffled.
+    """
+
+    def __init__(self, latent_dim: int, hidden: int = 1000, layers: int = 6) -> None:
+        super().__init__()
+        widths = [latent_dim, *[hidden] * (layers - 1)]
+        parts: list[nn.Module] = []
+        for n_in, n_out in itertools.pairwise(widths):
+            parts += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*parts, nn.Linear(hidden, 2))
+        for module in self.layers:
+            if isinstance(module, nn.Linear):
+                nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Codes ``(B, D)`` -> logits ``(B, 2)``."""
+        logits: Tensor = self.layers(z)
+        return logits
+
+
+class FactorVAE(Objective):
+    """Reconstruction + KL + gamma TC, the TC by a discriminator's density ratio.
+
+    Kim and Mnih (2018), eq. 2 and algorithm 1. A batch is split: the first half trains the VAE, the
+    second half gives the shuffled codes. In ``"sound"`` the discriminator's loss sends no gradient
+    into the encoder; in ``"published"`` it does, as in the reference.
+    """
+
+    smallest_batch = 4
+
+    def __init__(
+        self, protocol: str = "sound", gamma: float = 6.0, variance: float = VARIANCE
+    ) -> None:
+        super().__init__("factor_vae", protocol, gamma=gamma, variance=variance)
+        self.gamma = _validation.number("gamma", gamma, minimum=0.0)
+        self.variance = _validation.number("variance", variance, above=0.0)
+        self.discriminator: Discriminator | None = None
+
+    def prepare(self, latent_dim: int, n_data: int) -> None:
+        """Build the discriminator for codes of size ``latent_dim``."""
+        super().prepare(latent_dim, n_data)
+        self.discriminator = Discriminator(latent_dim)
+
+    def forward(self, model: Any, x: Tensor) -> dict[str, Tensor]:
+        """Terms ``reconstruction``, ``kl``, ``total_correlation`` (times gamma), and beside them
+        ``discriminator``.
+        """
+        if self.discriminator is None:
+            raise RuntimeError("FactorVAE takes prepare(latent_dim, n_data) before its first batch")
+        half = len(x) // 2
+        x_hat, mean, logvar, z = model(x[:half])
+        # Parameters without gradient: this term moves the encoder only.
+        frozen = {key: value.detach() for key, value in self.discriminator.named_parameters()}
+        logits = torch.func.functional_call(self.discriminator, frozen, (z,))
+        ratio = (logits[:, 0] - logits[:, 1]).mean()
+        terms = self._terms(
+            reconstruction=reconstruction(x[:half], x_hat, self.protocol, self.variance),
+            kl=kl_divergence(mean, logvar),
+            total_correlation=self.gamma * ratio,
+        )
+        with torch.no_grad():
+            shuffled = permute_codes(model.sample(*model.encode(x[half : 2 * half])))
+        real = self.discriminator(z if self.protocol == "published" else z.detach())
+        joint = torch.zeros(half, dtype=torch.long, device=x.device)
+        terms["discriminator"] = 0.5 * (
+            functional.cross_entropy(real, joint)
+            + functional.cross_entropy(self.discriminator(shuffled), joint + 1)
+        )
+        return terms
+
+
+_REGISTRY: dict[str, tuple[Callable[..., Objective], dict[str, Any]]] = {
+    "vae": (BetaVAE, {"beta": 1.0, "name": "vae"}),
+    "beta_vae": (BetaVAE, {}),
+    "factor_vae": (FactorVAE, {}),
+    "beta_tcvae": (BetaTCVAE, {}),
+}
+TITLES = {"vae": "VAE", "beta_vae": "β-VAE", "factor_vae": "FactorVAE", "beta_tcvae": "β-TCVAE"}
+
+
+def names() -> tuple[str, ...]:
+    """The names that :func:`build` takes."""
+    return tuple(_REGISTRY)
+
+
+def build(name: str, *, protocol: str = "sound", **options: Any) -> Objective:
+    """An objective by name.
+
+    Parameters
+    ----------
+    name
+        ``"vae"``, ``"beta_vae"``, ``"factor_vae"`` or ``"beta_tcvae"``.
+    protocol
+        ``"sound"`` (each objective's own paper) or ``"published"`` (SynTone's reference code).
+    **options
+        ``variance`` of the Gaussian likelihood (of ``"sound"``); ``beta`` for the beta-VAE;
+        ``gamma`` for FactorVAE; ``alpha``, ``beta``, ``gamma`` and ``estimator`` (``"mss"``,
+        ``"mws"``) for beta-TCVAE.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a name, an option or its value is unknown; the error names the near miss.
+
+    Examples
+    --------
+    >>> build("beta_vae", beta=2.0).beta
+    2.0
+    """
+    cls, fixed = _REGISTRY[_validation.choice("name", name, _REGISTRY)]
+    _validation.choice("protocol", protocol, PROTOCOLS)
+    taken = [option for option in cls(protocol).options if option not in fixed]
+    for option in options:
+        _validation.choice(f"options of {name!r}", option, taken)
+    return cls(protocol, **fixed, **options)
