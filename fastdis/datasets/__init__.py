@@ -1,0 +1,35 @@
+"""Data sets: factors, synthesis and features joined into batches, on disk and off it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastdis import _validation
+from fastdis.datasets._audit import Audit, FactorAudit, audit
+from fastdis.datasets._base import Dataset, InMemory
+from fastdis.datasets._export import export_audio
+from fastdis.datasets._npz import load_npz, save_npz
+from fastdis.datasets._shards import open_shards, write_shards
+from fastdis.datasets.syntone import SynTone
+
+__all__ = [
+    "Audit", "Dataset", "FactorAudit", "InMemory", "SynTone", "audit", "build", "export_audio",
+    "load_npz", "open_shards", "save_npz", "write_shards",
+]  # fmt: skip
+
+_BUILDERS = {"SynTone": SynTone, "npz": load_npz, "shards": open_shards}
+
+
+def build(options: Mapping[str, Any]) -> Dataset:
+    """The data set that ``dataset.options()`` described.
+
+    Raises
+    ------
+    ValueError
+        If its ``"name"`` is unknown.
+    """
+    rest = dict(options)
+    name = _validation.choice("options['name']", rest.pop("name", None), _BUILDERS)
+    dataset: Dataset = _BUILDERS[name](**rest)
+    return dataset

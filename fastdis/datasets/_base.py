@@ -1,0 +1,143 @@
+"""What every data set offers, batch first: factors, features, sound. Nothing is stored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdis import _validation
+from fastdis.factors import FactorSpace, FactorTable
+
+# Clips rendered at once where a whole set is walked through: bounds the memory at any size.
+CHUNK = 512
+
+
+class Dataset(ABC):
+    """A set of labelled clips, addressed by index. Clip i depends on the options and i alone.
+
+    Attributes
+    ----------
+    space : FactorSpace
+        What varies.
+    sample_rate : int
+        In Hz.
+    feature_shape : (1, F, frames)
+        The shape of one clip's features.
+    """
+
+    space: FactorSpace
+    sample_rate: int
+    feature_shape: tuple[int, int, int]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """The number of clips."""
+
+    @abstractmethod
+    def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
+        """The factors of the clips at ``indices``; of all by default."""
+
+    @abstractmethod
+    def audio(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
+        """The sound of the clips at ``indices``, ``(B, T)`` in [-1, 1]."""
+
+    @abstractmethod
+    def features_of(self, audio: ArrayLike) -> NDArray[np.float32]:
+        """Sound ``(B, T)`` -> features ``(B, 1, F, frames)``."""
+
+    @abstractmethod
+    def to_audio(self, features: ArrayLike) -> NDArray[np.float32]:
+        """Features ``(B, 1, F, frames)`` -> an estimate of the sound, ``(B, T)`` in [-1, 1]."""
+
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """Plain values from which :func:`fastdis.datasets.build` makes the same set again."""
+
+    def features(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
+        """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""
+        return self.features_of(self.audio(indices))
+
+    def batch(self, indices: ArrayLike | slice) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """``(features (B, 1, F, frames), factor values (B, K))`` of the clips at ``indices``.
+
+        Raises
+        ------
+        IndexError, TypeError
+            If ``indices`` is not made of integers from 0 to ``len - 1``.
+        """
+        rows = _validation.indices("indices", indices, len(self))
+        return self.features(rows), self.table(rows).values
+
+    def alias_free_features(self, indices: ArrayLike | slice) -> NDArray[np.float32] | None:
+        """The features the clips would have without aliasing; None where that is not known."""
+        return None
+
+    def describe(self, index: int) -> str:
+        """One clip in words, such as ``"square, 1,234 Hz, amplitude 0.43"``."""
+        row = self.table([index]).values[0]
+        texts = []
+        for factor, value in zip(self.space.factors, row, strict=True):
+            text = factor.text(value)
+            texts.append(text if factor.unit or factor.labels else f"{factor.name} {text}")
+        return ", ".join(texts)
+
+    def in_memory(self) -> InMemory:
+        """The same set with every feature computed once and kept."""
+        features = np.empty((len(self), *self.feature_shape), np.float32)
+        for start in range(0, len(self), CHUNK):
+            stop = min(start + CHUNK, len(self))
+            features[start:stop] = self.features(slice(start, stop))
+        return InMemory(self, features)
+
+
+class InMemory(Dataset):
+    """Features in one array; sound and factors come from the set it was made from.
+
+    Raises
+    ------
+    ValueError
+        If ``features`` has another shape than ``source`` says.
+    """
+
+    def __init__(self, source: Dataset, features: NDArray[np.float32]) -> None:
+        if features.shape != (len(source), *source.feature_shape):
+            raise ValueError(
+                f"features takes shape {(len(source), *source.feature_shape)}, got {features.shape}"
+            )
+        self.source, self.array = source, features
+        self.space, self.sample_rate = source.space, source.sample_rate
+        self.feature_shape = source.feature_shape
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
+        """The factors of the clips at ``indices``; of all by default."""
+        return self.source.table(indices)
+
+    def audio(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
+        """The sound of the clips at ``indices``, ``(B, T)``."""
+        return self.source.audio(indices)
+
+    def features(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
+        """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""
+        return self.array[_validation.indices("indices", indices, len(self))]
+
+    def features_of(self, audio: ArrayLike) -> NDArray[np.float32]:
+        """Sound ``(B, T)`` -> features ``(B, 1, F, frames)``."""
+        return self.source.features_of(audio)
+
+    def to_audio(self, features: ArrayLike) -> NDArray[np.float32]:
+        """Features ``(B, 1, F, frames)`` -> an estimate of the sound, ``(B, T)``."""
+        return self.source.to_audio(features)
+
+    def alias_free_features(self, indices: ArrayLike | slice) -> NDArray[np.float32] | None:
+        """The features the clips would have without aliasing; None where that is not known."""
+        return self.source.alias_free_features(indices)
+
+    def options(self) -> dict[str, Any]:
+        """The options of the set it was made from."""
+        return self.source.options()

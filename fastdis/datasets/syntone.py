@@ -1,0 +1,144 @@
+"""SynTone: four waveforms x amplitudes x frequencies, as published and as it should be.
+
+Brima, Krumnack, Pika and Heidemann, "Learning Disentangled Audio Representations through
+Controlled Synthesis" (2024), and its reference code, which differs from the paper's text.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdis import _validation
+from fastdis.datasets._mel import MelDataset
+from fastdis.factors import Factor, FactorSpace, FactorTable
+from fastdis.synthesis import SHAPES, oscillator
+
+# The third harmonic, by which a square differs from a triangle, must stay below Nyquist, and so
+# must the whole of its filter: 3 x 0.15 = 0.45 of the sample rate.
+IDENTIFIABLE = 0.15
+
+
+class SynTone(MelDataset):
+    """Tones that differ in frequency, amplitude and waveform.
+
+    Row order is frequency, amplitude, waveform, the waveform fastest.
+
+    Parameters
+    ----------
+    variant
+        ``"published"`` repeats the reference code to the letter: the time axis
+        ``linspace(0, duration, T)``, on which every tone is sharp by 1/(T-1); waveforms that are
+        not band-limited; a power mel spectrogram with each *column divided by its maximum*, which
+        erases amplitude. ``"sound"`` mends this: true time axis, band-limited waveforms up to a
+        frequency where their timbre can still be told, log-mel scaled once for the whole set.
+    sample_rate
+        In Hz.
+    freq_start, freq_end, num_freqs
+        Frequencies, ``linspace`` in Hz. ``freq_end`` is by default ``sample_rate / 2`` as
+        published, and ``0.15 * sample_rate`` for ``"sound"``.
+    amp_start, amp_end, num_amps
+        Amplitudes, ``linspace``. ``amp_end`` is by default 1 as published, and 0.8 for
+        ``"sound"``: a band-limited jump overshoots by 18% and has to stay within [-1, 1].
+    duration
+        In seconds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is out of range: a frequency below 0 or above Nyquist, an amplitude that is
+        not finite or outside [0, 1], an empty grid, start above end.
+
+    Examples
+    --------
+    >>> data = SynTone("sound", num_freqs=5, num_amps=4)
+    >>> len(data), data.space.names
+    (80, ('frequency', 'amplitude', 'waveform'))
+    >>> features, factors = data.batch([0, 1, 2])
+    >>> features.shape, factors.shape
+    ((3, 1, 128, 32), (3, 3))
+    """
+
+    def __init__(
+        self,
+        variant: str = "published",
+        *,
+        sample_rate: int = 16000,
+        freq_start: float = 440.0,
+        freq_end: float | None = None,
+        num_freqs: int = 400,
+        amp_start: float = 0.1,
+        amp_end: float | None = None,
+        num_amps: int = 20,
+        duration: float = 1.0,
+    ) -> None:
+        sample_rate = _validation.integer("sample_rate", sample_rate)
+        self.duration = _validation.number("duration", duration, above=0.0)
+        super().__init__(variant, sample_rate, round(sample_rate * self.duration))
+        sound = variant == "sound"
+        if freq_end is None:
+            freq_end = sample_rate * IDENTIFIABLE if sound else sample_rate / 2
+        if amp_end is None:
+            amp_end = 0.8 if sound else 1.0
+        frequencies = _levels("freq", freq_start, freq_end, num_freqs, sample_rate / 2)
+        amplitudes = _levels("amp", amp_start, amp_end, num_amps, 1.0)
+        if sound and frequencies[-1] > sample_rate / 6:
+            warnings.warn(
+                f"freq_end {frequencies[-1]:g} Hz is above sample_rate / 6: the third harmonic is "
+                "above Nyquist there, so a band-limited square and triangle are both sines",
+                stacklevel=2,
+            )
+        self.space = FactorSpace(
+            [
+                Factor("frequency", frequencies, unit="Hz"),
+                Factor("amplitude", amplitudes),
+                Factor("waveform", np.arange(len(SHAPES)), "categorical", labels=SHAPES),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return self.space.size
+
+    def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
+        """The factors of the clips at ``indices``; of all by default."""
+        return self.space.grid(indices)
+
+    def audio(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
+        """The sound of the clips at ``indices``, ``(B, T)`` in [-1, 1]."""
+        return self._render(self.table(indices), band_limited=self.variant == "sound")
+
+    def alias_free_features(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
+        """The features of the same clips rendered from the harmonics below Nyquist alone."""
+        return self.features_of(self._render(self.table(indices), band_limited=True))
+
+    def options(self) -> dict[str, Any]:
+        """Plain values from which :func:`fastdis.datasets.build` makes the same set again."""
+        frequencies, amplitudes = (factor.values for factor in self.space.factors[:2])
+        return {
+            "name": "SynTone", "variant": self.variant, "sample_rate": self.sample_rate,
+            "freq_start": float(frequencies[0]), "freq_end": float(frequencies[-1]),
+            "num_freqs": len(frequencies), "amp_start": float(amplitudes[0]),
+            "amp_end": float(amplitudes[-1]), "num_amps": len(amplitudes),
+            "duration": self.duration,
+        }  # fmt: skip
+
+    def _render(self, table: FactorTable, band_limited: bool) -> NDArray[np.float32]:
+        return oscillator(
+            table.levels[:, 2], table["frequency"], table["amplitude"],
+            sample_rate=self.sample_rate, duration=self.duration, band_limited=band_limited,
+            time_axis="linspace" if self.variant == "published" else "sample",
+        )  # fmt: skip
+
+
+def _levels(name: str, start: float, end: float, num: int, maximum: float) -> NDArray[np.float64]:
+    """``linspace`` within [0, maximum], each end named in its error."""
+    end_name = f"{name}_end"
+    high = _validation.number(end_name, end, minimum=0.0, maximum=maximum)
+    low = _validation.number(f"{name}_start", start, minimum=0.0, maximum=maximum)
+    count = _validation.integer(f"num_{name}s", num)
+    if low > high or (low == high and count > 1):
+        raise ValueError(f"{end_name} takes a number above {name}_start = {low:g}, got {high:g}")
+    return np.linspace(low, high, count)
