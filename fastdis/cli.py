@@ -1,0 +1,254 @@
+"""The command line: parse, call, print. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+OBJECTIVES = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status (2 for a user's mistake, 130 after Ctrl-C)."""
+    parser = _parser()
+    try:
+        options = _with_config(parser, list(sys.argv[1:] if arguments is None else arguments))
+        command: Callable[[argparse.Namespace], None] = options.command
+        command(options)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError, ImportError, IndexError, RuntimeError) as error:
+        print(f"fastdis: {error}", file=sys.stderr)
+        return 2
+    except FloatingPointError as error:
+        print(f"fastdis: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fastdis", description="Research on disentangled audio representations."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[Any], None], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=text, description=text,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )  # fmt: skip
+        sub.set_defaults(command=command)
+        sub.add_argument("--config", help="YAML file of these options; a flag overrides it")
+        return sub
+
+    run = add("run", _run, "Run a whole study: data, training, scores, report.")
+    run.add_argument("--preset", default="quick", choices=("quick", "paper"), help="its size")
+    run.add_argument("--path", help="run folder [default: runs/syntone-PRESET]")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--device", default="cpu")
+
+    create = add("create", _create, "Make a SynTone and write it to disk.")
+    _add_grid(create)
+    create.add_argument(
+        "--file_path", default="syntone.npz", help="file, or folder of shards or audio"
+    )
+    create.add_argument("--format", default="npz", choices=("npz", "shards", "wav", "flac"))
+    create.add_argument("--rows_per_shard", type=int, default=4096)
+
+    train = add("train", _train, "Train VAEs on a data set.")
+    train.add_argument("--dataset", help="an .npz file or a folder of shards [default: a SynTone]")
+    train.add_argument("--path", default="runs/train", help="run folder, one folder a model inside")
+    train.add_argument("--objective", nargs="+", default=list(OBJECTIVES), choices=OBJECTIVES)
+    train.add_argument("--protocol", default="sound", choices=("published", "sound"))
+    train.add_argument("--model", default="conv3", choices=("conv3", "conv4"))
+    train.add_argument("--epochs", type=int, default=20)
+    train.add_argument("--batch_size", type=int, default=64)
+    train.add_argument("--latent_dim", type=int, default=8)
+    train.add_argument("--learning_rate", type=float, default=1e-3)
+    train.add_argument("--optimizer", default="adam", choices=("adam", "adamw"))
+    train.add_argument("--patience", type=int, help="epochs without progress before stopping early")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--device", default="cpu")
+    train.add_argument("--tensorboard", action="store_true")
+
+    evaluate = add("eval", _eval, "Score trained models by both protocols.")
+    evaluate.add_argument("--model", nargs="+", required=True, help="run folders of models")
+    evaluate.add_argument("--num_experiments", type=int, default=10, help="evaluation runs")
+    evaluate.add_argument("--dataset", help="score on this set [default: the one trained on]")
+    evaluate.add_argument("--seed", type=int, default=0)
+
+    report = add("report", _report, "Write a finished study's report page again.")
+    report.add_argument("--path", required=True, help="the run folder")
+
+    info = add("info", _info, "What runs on what here.")
+    info.add_argument("--audit", metavar="DATASET", help="also audit an .npz file or shards")
+    return parser
+
+
+def _add_grid(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--variant", default="published", choices=("published", "sound"))
+    parser.add_argument("--sample_rate", type=int, default=16000, help="in Hz")
+    parser.add_argument("--freq_start", type=float, default=440.0, help="in Hz")
+    parser.add_argument("--freq_end", type=float, help="in Hz [default: the variant's]")
+    parser.add_argument("--num_freqs", type=int, default=400)
+    parser.add_argument("--amp_start", type=float, default=0.1)
+    parser.add_argument("--amp_end", type=float, help="[default: the variant's]")
+    parser.add_argument("--num_amps", type=int, default=20)
+
+
+def _with_config(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
+    """Options of a YAML file first, then the flags, which override them."""
+    finder = argparse.ArgumentParser(add_help=False)
+    finder.add_argument("--config")
+    found, _ = finder.parse_known_args(arguments)
+    if found.config is None or not arguments or arguments[0].startswith("-"):
+        return parser.parse_args(arguments)
+    import yaml
+
+    from fastdis import _files
+
+    with _files.reading(found.config, "a YAML file of options", (yaml.YAMLError,)):
+        told = yaml.safe_load(Path(found.config).read_text(encoding="utf-8")) or {}
+    if not isinstance(told, dict):
+        raise ValueError(f"{found.config} takes a mapping of options, got {type(told).__name__}")
+    flags: list[str] = []
+    for key, value in told.items():
+        if value is True:
+            flags.append(f"--{key}")
+        elif value is not None and value is not False:
+            values = value if isinstance(value, list) else [value]
+            flags += [f"--{key}", *map(str, values)]
+    # Parsed like flags, before the real ones: unknown names and wrong types get the same errors.
+    return parser.parse_args([arguments[0], *flags, *arguments[1:]])
+
+
+def _run(options: argparse.Namespace) -> None:
+    from fastdis import reports
+    from fastdis.studies import syntone
+
+    path = Path(options.path or f"runs/syntone-{options.preset}")
+    results = syntone.run(
+        path, preset=options.preset, seed=options.seed, device=options.device, say=_say
+    )
+    print(reports.score_table(results))
+    _say("writing the report")
+    print(reports.write(results, path / "report.html"))
+
+
+def _create(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from fastdis import datasets
+
+    grid = (
+        "sample_rate",
+        "freq_start",
+        "freq_end",
+        "num_freqs",
+        "amp_start",
+        "amp_end",
+        "num_amps",
+    )
+    dataset = datasets.SynTone(options.variant, **{key: getattr(options, key) for key in grid})
+    path = Path(options.file_path)
+    with tqdm(total=len(dataset), unit=" clips", mininterval=0.5) as bar:
+        if options.format == "npz":
+            datasets.save_npz(dataset, path, progress=bar.update)
+        elif options.format == "shards":
+            datasets.write_shards(
+                dataset, path, rows_per_shard=options.rows_per_shard, progress=bar.update
+            )
+        else:
+            datasets.export_audio(dataset, path, format=options.format, progress=bar.update)
+    print(path)
+
+
+def _open(path: str, variant: str) -> Any:
+    from fastdis import datasets
+
+    if Path(path).is_dir():
+        return datasets.open_shards(path)
+    return datasets.load_npz(path, variant=variant)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from fastdis import datasets
+    from fastdis.studies import syntone
+
+    if options.dataset:
+        dataset = _open(options.dataset, options.protocol)
+    else:
+        dataset = datasets.SynTone(options.protocol)
+    _say(f"computing the features of {len(dataset):,} clips")
+    syntone.train_all(
+        dataset.in_memory(), Path(options.path), protocol=options.protocol, epochs=options.epochs,
+        batch_size=options.batch_size, latent_dim=options.latent_dim, seed=options.seed,
+        names=options.objective, model=options.model, device=options.device, say=_say,
+        learning_rate=options.learning_rate, optimizer=options.optimizer,
+        patience=options.patience, tensorboard=options.tensorboard,
+    )  # fmt: skip
+    print(options.path)
+
+
+def _eval(options: argparse.Namespace) -> None:
+    from fastdis import training
+    from fastdis.studies import syntone
+
+    sets: dict[str, Any] = {}
+    for path in options.model:
+        result = training.load(path)
+        if options.dataset:
+            dataset = (
+                sets.setdefault(options.dataset, None)
+                or _open(options.dataset, result.objective.protocol).in_memory()
+            )
+            sets[options.dataset] = dataset
+        else:
+            source = training.load_dataset(path)
+            key = str(source.options())
+            if key not in sets:
+                sets[key] = source.in_memory()
+            dataset = sets[key]
+        scores = syntone.score(
+            result.model, dataset, Path(path), options.num_experiments, options.seed
+        )
+        _print_scores(path, scores)
+
+
+def _print_scores(path: str, scores: dict[str, Any]) -> None:
+    print(f"\n{path}\n{'':<22}{'as published':>18}{'sound':>18}")
+    for name in {**scores["standard"], **scores["published"]}:
+        cells = [scores[convention].get(name) for convention in ("published", "standard")]
+        texts = [f"{c[0]:.3f} ± {c[1]:.3f}" if c else "–" for c in cells]
+        print(f"{name:<22}{texts[0]:>18}{texts[1]:>18}")
+
+
+def _report(options: argparse.Namespace) -> None:
+    from fastdis import reports
+    from fastdis.studies import syntone
+
+    results = syntone.load(options.path)
+    print(reports.score_table(results))
+    print(reports.write(results, Path(options.path) / "report.html"))
+
+
+def _info(options: argparse.Namespace) -> None:
+    import platform
+
+    import fastdis
+
+    print(f"fastdis {fastdis.__version__}, Python {platform.python_version()}")
+    for name, told in fastdis.backends().items():
+        print(f"{name:<24}{told}")
+    if options.audit:
+        print()
+        print(fastdis.datasets.audit(_open(options.audit, "published")))
+
+
+def _say(text: str) -> None:
+    print(f"[{datetime.now():%H:%M:%S}] {text}", file=sys.stderr, flush=True)
