@@ -1,5 +1,7 @@
 """The list of C extensions; everything else stands in pyproject.toml."""
 
+from glob import glob
+
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -11,7 +13,7 @@ def extension(name: str, *sources: str) -> Extension:
     return Extension(
         f"fastdis._kernels.{name}",
         [f"csrc/{source}" for source in sources],
-        depends=["csrc/simd.h"],
+        depends=glob("csrc/*.h"),  # also what takes the headers into a source release
         include_dirs=["csrc"],
         extra_compile_args=C_FLAGS,
         libraries=["m"],
@@ -21,7 +23,7 @@ def extension(name: str, *sources: str) -> Extension:
 
 EXTENSIONS = [
     extension("_oscillator", "_oscillator.pyx", "oscillator.c"),
-    extension("_spectral", "_spectral.pyx", "spectral.c"),
+    extension("_spectral", "_spectral.pyx", "spectral.c", "spectral_inverse.c"),
 ]
 
 setup(ext_modules=cythonize(EXTENSIONS, language_level=3, build_dir="build/cython"))

@@ -93,6 +93,23 @@ def audio(name: str, value: Any) -> tuple[NDArray[np.float32], bool]:
     return (result[None], True) if result.ndim == 1 else (result, False)
 
 
+def spectra(name: str, value: Any, dtype: Any = np.float32) -> tuple[NDArray[Any], bool]:
+    """``(F, frames)`` or ``(B, F, frames)`` as finite ``(B, F, frames)``, and whether it had no B.
+
+    ``dtype`` float32 takes magnitudes or powers, which are not negative; complex64 takes all.
+    """
+    real = np.dtype(dtype).kind == "f"
+    result = np.asarray(value)
+    if real or result.dtype.kind != "c":
+        result = array(name, value, (2, 3), dtype)
+    elif result.ndim not in (2, 3):
+        raise ValueError(f"{name} takes 2 or 3 dimension(s), got shape {result.shape}")
+    result = finite(name, np.ascontiguousarray(result, dtype=dtype))
+    if real and result.size and result.min() < 0:
+        raise ValueError(f"{name} takes values >= 0, got {result.min():g}")
+    return (result[None], True) if result.ndim == 2 else (result, False)
+
+
 def column(
     name: str, value: Any, minimum: float = -np.inf, maximum: float = np.inf
 ) -> NDArray[np.float64]:

@@ -37,7 +37,7 @@ def test_published_is_the_reference_to_the_letter():
     data = SynTone("published", num_freqs=3, num_amps=2)
     rows, expected = reference_generator(16000, np.linspace(440, 8000, 3), np.linspace(0.1, 1, 2))
     table = data.table()
-    assert [(f, a, data.space.factors[2].labels[w]) for f, a, w in table.values] == rows
+    assert [(f, a, data.space.factors[2].labels[int(w)]) for f, a, w in table.values] == rows
     audio = data.audio(slice(None))
     differs = np.abs(audio - expected) > 1e-5
     assert differs.mean() < 1e-4  # at a jump, rounding chooses the side

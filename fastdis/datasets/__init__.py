@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastdis import _validation
@@ -18,7 +18,11 @@ __all__ = [
     "load_npz", "open_shards", "save_npz", "write_shards",
 ]  # fmt: skip
 
-_BUILDERS = {"SynTone": SynTone, "npz": load_npz, "shards": open_shards}
+_BUILDERS: dict[str, Callable[..., Dataset]] = {
+    "SynTone": SynTone,
+    "npz": load_npz,
+    "shards": open_shards,
+}
 
 
 def build(options: Mapping[str, Any]) -> Dataset:
@@ -31,5 +35,4 @@ def build(options: Mapping[str, Any]) -> Dataset:
     """
     rest = dict(options)
     name = _validation.choice("options['name']", rest.pop("name", None), _BUILDERS)
-    dataset: Dataset = _BUILDERS[name](**rest)
-    return dataset
+    return _BUILDERS[name](**rest)

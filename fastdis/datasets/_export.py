@@ -19,7 +19,7 @@ def export_audio(
     path: str | Path,
     *,
     format: str = "wav",
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Path:
     """Write every clip as a 24-bit file, with ``labels.csv`` and ``labels.parquet`` beside them.
 

@@ -81,7 +81,7 @@ class NpzDataset(MelDataset):
 
 
 def save_npz(
-    dataset: Dataset, path: str | Path, *, progress: Callable[[int], None] | None = None
+    dataset: Dataset, path: str | Path, *, progress: Callable[[int], object] | None = None
 ) -> Path:
     """Write a SynTone as the reference's compressed ``.npz`` file, a chunk at a time.
 
@@ -180,7 +180,7 @@ def _read_member(archive: zipfile.ZipFile, key: str) -> Any:
             raise ValueError(f"{name} says shape {shape}, more than it holds")
         data = np.empty(count, dtype)
         # In pieces, as a read of all at once would hold the bytes twice.
-        view = memoryview(data.view(np.uint8))
+        view = memoryview(data).cast("B")
         done = 0
         while done < len(view):
             n = member.readinto(view[done : done + (1 << 24)])  # type: ignore[attr-defined]
@@ -212,7 +212,9 @@ def _table_of(x: Any, y: Any, metadata: Any, classes: Any) -> FactorTable:
         values, level = np.unique(column, return_inverse=True)
         factors.append(Factor(name, values, unit=unit))
         levels.append(level)
-    factors.append(Factor("waveform", np.arange(len(labels)), "categorical", "", tuple(labels)))
+    factors.append(
+        Factor("waveform", np.arange(float(len(labels))), "categorical", "", tuple(labels))
+    )
     levels.append(waveforms)
     values = np.stack([f.values[level] for f, level in zip(factors, levels, strict=True)], axis=1)
     return FactorTable(FactorSpace(factors), values, np.stack(levels, axis=1))

@@ -28,7 +28,7 @@ def write_shards(
     path: str | Path,
     *,
     rows_per_shard: int = 4096,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Path:
     """Write the features of every clip as shards; go on where a killed run stopped.
 

@@ -95,7 +95,7 @@ class SynTone(MelDataset):
             [
                 Factor("frequency", frequencies, unit="Hz"),
                 Factor("amplitude", amplitudes),
-                Factor("waveform", np.arange(len(SHAPES)), "categorical", labels=SHAPES),
+                Factor("waveform", np.arange(float(len(SHAPES))), "categorical", labels=SHAPES),
             ]
         )
 

@@ -74,7 +74,7 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(num_freqs=60, num_amps=10, epochs=8, runs=3),
+    "quick": Preset(num_freqs=30, num_amps=8, epochs=16, runs=3, batch_size=16),
     "paper": Preset(num_freqs=400, num_amps=20, epochs=20, runs=10),
 }
 

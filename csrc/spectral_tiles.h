@@ -1,0 +1,30 @@
+/* What the spectral kernels share: up to 16 rows, hence 32 frames, are worked on side by side, so
+   that one bin of all of them fills whole vectors. */
+#ifndef FASTDIS_SPECTRAL_TILES_H
+#define FASTDIS_SPECTRAL_TILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PAIRS = 16, FRAMES = 2 * PAIRS };
+
+/* One complex number, moved as a whole: single floats would take twice the moves. */
+typedef double __attribute__((may_alias)) complex_bits;
+#define ALIGNED __attribute__((aligned(64)))
+
+/* Column k of the filters owns entries first[k] ... first[k+1]-1. */
+typedef struct {
+    const int32_t *first, *band;
+    const float *weight;
+} sparse_filters;
+
+static inline ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+
+static inline void add_scaled(float weight, const float *restrict x, float *restrict sum)
+{
+    for (int f = 0; f < FRAMES; f++)
+        sum[f] += weight * x[f];
+}
+
+#endif

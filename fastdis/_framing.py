@@ -1,0 +1,181 @@
+"""How a clip is cut into windowed frames, transformed block by block, and put together again.
+
+Frame ``f`` covers samples ``f * hop - n_fft // 2`` onwards if centred, ``f * hop`` onwards if not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdis import _kernels, _validation
+from fastdis._kernels import fft
+
+Window = str | tuple[Any, ...] | ArrayLike | Callable[[int], ArrayLike]
+
+PAD_MODES = ("constant", "edge", "linear_ramp", "reflect", "symmetric")
+
+
+@lru_cache(maxsize=64)
+def _named_window(name: str | tuple[Any, ...], length: int) -> NDArray[np.float64]:
+    """The periodic window of that name (scipy's names), read-only."""
+    if name == "hann":  # importing scipy.signal takes longer than a thousand clips
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+    else:
+        from scipy.signal import get_window
+
+        try:
+            window = get_window(name, length, fftbins=True)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"window takes a name or tuple known to scipy.signal.get_window, got {name!r} "
+                f"({error})"
+            ) from None
+    window.setflags(write=False)
+    return window
+
+
+def _window(window: Window, win_length: int) -> NDArray[np.float64]:
+    if isinstance(window, str | tuple):
+        values = _named_window(window, win_length)
+    else:
+        made: Any = window(win_length) if callable(window) else window
+        values = _validation.finite("window", _validation.array("window", made, 1, np.float64))
+    if values.shape != (win_length,):
+        raise ValueError(f"window takes win_length = {win_length} values, got {len(values)}")
+    if not values.any():
+        raise ValueError(f"window takes at least one value other than 0, got {window!r}")
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class Framing:
+    """Checked framing parameters; ``window (n_fft,)`` is centred in zeros, ``taps`` in float32."""
+
+    n_fft: int
+    hop: int
+    window: NDArray[np.float64]
+    taps: NDArray[np.float32]
+    center: bool
+    pad_mode: str
+
+    @property
+    def bins(self) -> int:
+        """Frequencies from 0 to Nyquist."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def pad(self) -> int:
+        """Samples of padding on either side of the clip."""
+        return self.n_fft // 2 if self.center else 0
+
+    def frames(self, samples: int) -> int:
+        """How many frames a clip of that length has.
+
+        Raises
+        ------
+        ValueError
+            If the clip is too short to be framed or padded so.
+        """
+        if samples == 0:
+            raise ValueError("y takes at least one sample a clip, got none")
+        if not self.center and samples < self.n_fft:
+            raise ValueError(
+                f"n_fft takes at most the clip's {samples} samples where center=False, "
+                f"got {self.n_fft}"
+            )
+        if self.center and self.pad_mode in ("reflect", "symmetric"):
+            least = self.pad + (self.pad_mode == "reflect")
+            if samples < least:
+                raise ValueError(
+                    f"pad_mode={self.pad_mode!r} with n_fft={self.n_fft} takes clips of at least "
+                    f"{least} samples, got {samples}"
+                )
+        return 1 + (samples + 2 * self.pad - self.n_fft) // self.hop
+
+    def samples(self, frames: int) -> int:
+        """The length of the clip that ``frames`` frames are put together to."""
+        return max(0, self.n_fft + self.hop * (frames - 1) - 2 * self.pad)
+
+    def spectra(
+        self, clips: NDArray[np.float32]
+    ) -> Iterator[tuple[int, slice, NDArray[np.complex64], NDArray[np.float32]]]:
+        """Transformed frames, block by block: ``(clip, which frames, packed rows, gain)``.
+
+        Rows and gain are valid until the next block is asked for.
+        """
+        pack = _kernels.get("pack_frames")
+        start = -self.pad
+        frames = self.frames(clips.shape[1])
+        copied = self.center and self.pad_mode != "constant"
+        runs = [(block, self._workspace(block)) for block in blocks(self.n_fft, frames)]
+        for i, clip in enumerate(clips):
+            if copied:
+                clip, start = np.pad(clip, self.pad, mode=self.pad_mode), 0  # type: ignore[call-overload]
+            for block, (transform, gain) in runs:
+                first = start + block.start * self.hop
+                pack(clip, self.taps, self.hop, first, transform.input, gain)
+                transform.execute()
+                yield i, block, transform.output, gain
+
+    def _workspace(self, block: slice) -> tuple[fft.Transform, NDArray[np.float32]]:
+        frames = block.stop - block.start
+        return fft.transform((frames + 1) // 2, self.n_fft), np.empty(frames, np.float32)
+
+
+def blocks(n_fft: int, frames: int) -> Iterator[slice]:
+    """Split frames into runs that fit the cache; no pair of frames is ever split."""
+    step = 2 * fft.block_rows(n_fft)
+    for first in range(0, frames, step):
+        yield slice(first, min(first + step, frames))
+
+
+def framing(
+    n_fft: int,
+    hop_length: int | None,
+    win_length: int | None,
+    window: Window,
+    center: bool,
+    pad_mode: str = "constant",
+) -> Framing:
+    """Check the parameters that all transforms share and settle their defaults."""
+    n_fft = _validation.integer("n_fft", n_fft, 2)
+    if win_length is None:
+        win_length = n_fft
+    win_length = _validation.integer("win_length", win_length, 1, n_fft)
+    if hop_length is None:
+        hop_length = max(1, win_length // 4)
+    hop = _validation.integer("hop_length", hop_length)
+    if not isinstance(center, bool | np.bool_):
+        raise TypeError(f"center takes True or False, got {_validation.describe(center)}")
+    _validation.choice("pad_mode", pad_mode, PAD_MODES)
+    left = (n_fft - win_length) // 2
+    padded = np.zeros(n_fft)
+    padded[left : left + win_length] = _window(window, win_length)
+    return Framing(n_fft, hop, padded, padded.astype(np.float32), bool(center), pad_mode)
+
+
+def framing_of(
+    name: str,
+    bins: int,
+    n_fft: int | None,
+    hop_length: int | None,
+    win_length: int | None,
+    window: Window,
+    center: bool,
+    pad_mode: str = "constant",
+) -> Framing:
+    """The framing behind spectra ``name`` of ``bins`` frequencies; ``n_fft`` even by default."""
+    chosen = 2 * (bins - 1) if n_fft is None else n_fft
+    result = framing(chosen, hop_length, win_length, window, center, pad_mode)
+    if result.bins != bins:
+        raise ValueError(
+            f"n_fft takes a frame length whose 1 + n_fft // 2 frequencies are the {bins} of "
+            f"{name}, got {n_fft}"
+        )
+    return result

@@ -1,0 +1,191 @@
+"""From spectra to audio: weighted overlap-add, and fast Griffin-Lim for magnitudes alone.
+
+y[t] = sum_f w[t - f hop] x_f[t - f hop] / sum_f w[t - f hop]^2  (Griffin & Lim 1984)
+c <- |S| angle(P(c_n) - m / (1 + m) P(c_{n-1})),  P = stft(istft(.))  (Perraudin et al. 2013)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdis import _kernels, _validation
+from fastdis._framing import Framing, blocks
+from fastdis._kernels import fft
+from fastdis._mel import MelFilters
+from fastdis._threads import parallel_for
+
+RandomState = int | np.random.RandomState | np.random.Generator | None
+Turns = NDArray[np.float64] | None
+
+_LEAST_SQUARES_STEPS = 64  # as near as a quasi-Newton method comes, at 1e-3 of the cost
+_CLIPS_DRAWN = 64  # clips whose first phases stand in memory at once
+
+
+def _squared_windows(framing: Framing, frames: int, samples: int) -> NDArray[np.float64]:
+    """The sum of all frames' squared windows at each sample of the clip."""
+    total = np.zeros(framing.pad + max(samples, framing.n_fft + framing.hop * (frames - 1)))
+    for f in range(frames):
+        total[f * framing.hop :][: framing.n_fft] += framing.window**2
+    return total[framing.pad :][:samples]
+
+
+def _with_phase(magnitude: NDArray[np.float32], turns: Turns) -> NDArray[np.complex64]:
+    if turns is None:
+        return magnitude.astype(np.complex64)
+    angle = (2 * np.pi * turns).astype(np.float32)
+    spectrum = np.empty(magnitude.shape, np.complex64)
+    np.multiply(magnitude, np.cos(angle), out=spectrum.real)
+    np.multiply(magnitude, np.sin(angle), out=spectrum.imag)
+    return spectrum
+
+
+@dataclass(frozen=True, eq=False)
+class Synthesis:
+    """Overlap-add of ``frames`` frames into clips of ``samples`` samples."""
+
+    framing: Framing
+    frames: int
+    samples: int
+    taps: NDArray[np.float32]  # the window over n_fft, for transforms are unnormalised
+    scale: NDArray[np.float32]
+
+    def _add(self, transform: fft.Transform, block: slice, y: NDArray[np.float32]) -> None:
+        transform.execute()
+        hop = self.framing.hop
+        start = block.start * hop - self.framing.pad
+        frames = block.stop - block.start
+        _kernels.get("overlap_add")(transform.output, self.taps, hop, start, frames, y)
+
+    def invert(self, spectrum: NDArray[np.complex64], y: NDArray[np.float32]) -> None:
+        """``spectrum (F, frames)`` into ``y (samples,)``."""
+        pack = _kernels.get("pack_spectrum")
+        y[:] = 0
+        for block in blocks(self.framing.n_fft, self.frames):
+            rows = (block.stop - block.start + 1) // 2
+            transform = fft.transform(rows, self.framing.n_fft, inverse=True)
+            pack(spectrum[:, block], transform.input)
+            self._add(transform, block, y)
+        y *= self.scale
+
+    def find_phase(
+        self,
+        magnitude: NDArray[np.float32],
+        turns: Turns,
+        n_iter: int,
+        momentum: float,
+        y: NDArray[np.float32],
+    ) -> None:
+        """Fast Griffin-Lim: ``magnitude (F, frames)``, phases begun at ``turns``, into ``y``."""
+        # A peak near 1: the threshold below which the phase update sees silence means that.
+        exponent = np.frexp(magnitude.max())[1]
+        magnitude = np.ldexp(magnitude, -exponent)
+        self.invert(_with_phase(magnitude, turns), y)
+        paired = np.zeros(((self.frames + 1) // 2, self.framing.bins, 2), np.float32)
+        paired[..., 0] = magnitude[:, 0::2].T
+        paired[: self.frames // 2, :, 1] = magnitude[:, 1::2].T
+        previous = np.zeros((len(paired), 2, self.framing.bins, 2), np.float32)
+        for _ in range(n_iter):
+            self._improve(paired, momentum / (1 + momentum), previous, y)
+        np.ldexp(y, exponent, out=y)
+
+    def _improve(
+        self,
+        magnitude: NDArray[np.float32],
+        inertia: float,
+        previous: NDArray[np.float32],
+        y: NDArray[np.float32],
+    ) -> None:
+        """One iteration on the clip ``y``; the spectra are laid out for ``project_phase``."""
+        project = _kernels.get("project_phase")
+        n_fft = self.framing.n_fft
+        following = np.zeros_like(y)
+        for _, block, packed, gain in self.framing.spectra(y[None]):
+            rows = slice(block.start // 2, block.start // 2 + len(packed))
+            transform = fft.transform(len(packed), n_fft, inverse=True)
+            project(packed, gain, inertia, magnitude[rows], previous[rows], transform.input)
+            self._add(transform, block, following)
+        np.multiply(following, self.scale, out=y)
+
+
+def synthesis(framing: Framing, name: str, frames: int, length: int | None) -> Synthesis:
+    """Overlap-add for clips of ``length`` samples, or of all that the frames cover.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``length`` is not a positive integer, or the frames make no sample at all.
+    """
+    if length is not None:
+        length = _validation.integer("length", length)
+    samples = framing.samples(frames) if length is None else length
+    if frames == 0 or samples == 0:
+        raise ValueError(
+            f"{name} takes enough frames for at least one sample, got {frames} of them with "
+            f"n_fft={framing.n_fft}, center={framing.center}, length={length}"
+        )
+    total = _squared_windows(framing, frames, samples)
+    covered = total > np.finfo(np.float32).tiny
+    scale = np.where(covered, 1 / np.where(covered, total, 1), 1).astype(np.float32)
+    taps = (framing.window / framing.n_fft).astype(np.float32)
+    return Synthesis(framing, frames, samples, taps, scale)
+
+
+def _generator(random_state: RandomState) -> np.random.RandomState | np.random.Generator:
+    if random_state is None:
+        return np.random.default_rng()
+    if isinstance(random_state, np.random.RandomState | np.random.Generator):
+        return random_state
+    return np.random.RandomState(_validation.integer("random_state", random_state, 0, 2**32 - 1))
+
+
+def find_phases(
+    plan: Synthesis,
+    magnitudes: NDArray[np.float32],
+    n_iter: int,
+    momentum: float,
+    init: str | None,
+    random_state: RandomState,
+) -> NDArray[np.float32]:
+    """Fast Griffin-Lim over ``magnitudes (B, F, frames)``: audio ``(B, samples)``."""
+    n_iter = _validation.integer("n_iter", n_iter, 0)
+    momentum = _validation.number("momentum", momentum, 0, 1)
+    if init is not None:
+        _validation.choice("init", init, ("random",))
+    if plan.framing.frames(plan.samples) != plan.frames:
+        raise ValueError(
+            f"length takes a clip of {plan.frames} frames, got {plan.samples} samples, which "
+            f"have {plan.framing.frames(plan.samples)}"
+        )
+    rng = _generator(random_state)
+    result = np.empty((len(magnitudes), plan.samples), np.float32)
+    for first in range(0, len(magnitudes), _CLIPS_DRAWN):
+        chosen = range(first, min(first + _CLIPS_DRAWN, len(magnitudes)))
+        turns = None if init is None else rng.random((len(chosen), *magnitudes.shape[1:]))
+
+        def work(start: int, stop: int, chosen: range = chosen, turns: Turns = turns) -> None:
+            for j in range(start, stop):
+                begun = None if turns is None else turns[j]
+                i = chosen[j]
+                plan.find_phase(magnitudes[i], begun, n_iter, momentum, result[i])
+
+        parallel_for(work, len(chosen))
+    return result
+
+
+def mel_magnitudes(
+    bank: MelFilters, mels: NDArray[np.float32], power: float
+) -> NDArray[np.float32]:
+    """STFT magnitudes ``(B, F, frames)`` whose mel spectrogram of ``power`` is ``mels``."""
+    result = np.empty((len(mels), bank.dense.shape[1], mels.shape[2]), np.float32)
+    solve = _kernels.get("mel_least_squares")
+
+    def work(start: int, stop: int) -> None:
+        for i in range(start, stop):
+            solve(mels[i], bank.first, bank.band, bank.weight, _LEAST_SQUARES_STEPS, result[i])
+        result[start:stop] **= 1 / power
+
+    parallel_for(work, len(mels))
+    return result

@@ -1,0 +1,146 @@
+"""numba kernels of the joint histogram: column ranges, bins, counts.
+
+One pass over the rows fills counts (D, bins, S), where S is the number of levels of all factors
+together; the levels of factor k start at offset[k]. Twins in reference.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdis._kernels._jit import kernel
+
+_BLOCK = 16  # rows; a block is one straight loop, which the compiler turns into vector code
+
+
+@kernel(
+    "float64(float64[:, ::1], float64[::1], float64[::1])",
+    "float64(float32[:, ::1], float64[::1], float64[::1])",
+)
+def column_range(x: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    """Widen ``low (C,)`` and ``high (C,)`` to hold ``x (n, C)``; 0.0 if x is finite, else NaN."""
+    columns = x.shape[1]
+    width = _BLOCK * columns
+    lows, highs = np.full(width, np.inf), np.full(width, -np.inf)
+    flat = x.reshape(x.size)
+    bad = 0
+    for begin in range(0, flat.size, width):
+        length = min(width, flat.size - begin)
+        values = flat[begin : begin + length]
+        for j in range(length):
+            value = np.float64(values[j])
+            lows[j] = value if value < lows[j] else lows[j]
+            highs[j] = value if value > highs[j] else highs[j]
+            bad += (value - value) != 0.0  # NaN where value is not finite
+    for j in range(width):
+        low[j % columns] = min(low[j % columns], lows[j])
+        high[j % columns] = max(high[j % columns], highs[j])
+    return np.nan if bad else 0.0
+
+
+@kernel("UniTuple(float64, 2)(float64[::1], int64)")
+def _line(edges: NDArray[np.float64], bins: int) -> tuple[float, float]:
+    """The slope of t = slope (x - edges[0]), and the largest |t(edges[b]) - b| over the bins.
+
+    Rounded subtraction and multiplication are monotone, so x and edges[b] stand in the order of
+    their t wherever |t(x) - b| exceeds that margin: floor(t) is then the exact bin.
+    """
+    if bins == 1:
+        return 0.0, -1.0
+    slope = (bins - 1) / (edges[bins - 1] - edges[0])
+    margin = 0.0
+    for b in range(bins):
+        error = abs((edges[b] - edges[0]) * slope - b)
+        margin = max(margin, error if error < 1.0 else 1.0)  # 1.0 also where slope overflowed
+    return slope, margin + 2.0**-48  # rounding of 1 - margin
+
+
+@kernel("int64(float64, float64[::1], int64, int64)")
+def _settle(value: float, edges: NDArray[np.float64], bins: int, guess: int) -> int:
+    """The exact bin of ``value``; quick where ``guess`` is near."""
+    if guess > 0 and value < edges[guess]:
+        guess -= 1
+    elif guess < bins - 1 and value >= edges[guess + 1]:
+        guess += 1
+    if (guess == 0 or value >= edges[guess]) and (guess == bins - 1 or value < edges[guess + 1]):
+        return guess
+    low, high = 0, bins - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if value >= edges[middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@kernel(
+    "void(float64[:, ::1], float64[:, ::1], int64[::1], uint16[:, ::1])",
+    "void(float32[:, ::1], float64[:, ::1], int64[::1], uint16[:, ::1])",
+)
+def bin_columns(
+    x: NDArray[Any],
+    edges: NDArray[np.float64],
+    bins: NDArray[np.int64],
+    out: NDArray[np.uint16],
+) -> None:
+    """``out[i, c]`` is the number of inner edges ``edges[c, 1:bins[c]]`` that x[i, c] reaches.
+
+    A line through the edges guesses the bin; only where the guess is within rounding of an edge,
+    or the edges are not equally spaced, is the value held against the edges themselves.
+    """
+    columns = x.shape[1]
+    width = _BLOCK * columns
+    start, slope = np.empty(width), np.empty(width)
+    margin, top = np.empty(width), np.empty(width)
+    for c in range(columns):
+        slope_c, margin_c = _line(edges[c], bins[c])
+        for j in range(c, width, columns):
+            start[j], slope[j], margin[j], top[j] = edges[c, 0], slope_c, margin_c, bins[c]
+    flat, flat_out = x.reshape(x.size), out.reshape(out.size)
+    for begin in range(0, flat.size, width):
+        length = min(width, flat.size - begin)
+        values, guesses = flat[begin : begin + length], flat_out[begin : begin + length]
+        unsure = 0
+        for j in range(length):
+            t = (np.float64(values[j]) - start[j]) * slope[j]
+            t = t if t > 0.0 else 0.0  # also where t is NaN
+            t = t if t < top[j] else top[j]
+            guess = np.int32(t)
+            rest = t - guess
+            unsure += (rest <= margin[j]) | (rest >= 1.0 - margin[j])
+            guesses[j] = guess
+        if unsure:
+            for j in range(length):
+                c = j % columns
+                guess_j = min(np.int64(guesses[j]), bins[c] - 1)
+                guesses[j] = _settle(np.float64(values[j]), edges[c], bins[c], guess_j)
+
+
+@kernel("void(uint16[:, ::1], uint16[:, ::1], int64[::1], int64[:, :, ::1])")
+def joint_counts(
+    code_bins: NDArray[np.uint16],
+    factor_levels: NDArray[np.uint16],
+    offset: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> None:
+    """Add the rows of ``code_bins (n, D)`` and ``factor_levels (n, K)`` to ``counts (D, bins, S)``.
+
+    Row i adds one to ``counts[d, code_bins[i, d], offset[k] + factor_levels[i, k]]`` for every d
+    and k: the cells of one code lie together, so a row touches D short stretches of memory.
+    """
+    n, codes = code_bins.shape
+    factors = factor_levels.shape[1]
+    flat = counts.reshape(counts.size)
+    bins, levels = np.uint64(counts.shape[1]), np.uint64(counts.shape[2])
+    cell = np.empty(factors, np.uint64)  # unsigned, so that numba does not look for x[-1]
+    for i in range(n):
+        for k in range(factors):
+            cell[k] = np.uint64(offset[k]) + np.uint64(factor_levels[i, k])
+        for d in range(codes):
+            base = (np.uint64(d) * bins + np.uint64(code_bins[i, d])) * levels
+            for k in range(factors):
+                flat[base + cell[k]] += 1

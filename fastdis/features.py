@@ -1,0 +1,413 @@
+"""Audio to STFT, mel and decibels, and back; a batch of clips at a time, in float32.
+
+    X[k, f] = sum_i w[i] y[f hop - n_fft // 2 + i] exp(-2j pi i k / n_fft)
+
+Parameter names and defaults are librosa's (McFee et al., SciPy 2015); the batch axis is first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdis import _kernels, _mel, _validation
+from fastdis._decibels import db_to_power, power_to_db
+from fastdis._framing import Window, framing, framing_of
+from fastdis._inverse import RandomState, find_phases, mel_magnitudes, synthesis
+from fastdis._threads import parallel_for
+
+__all__ = [
+    "db_to_power",
+    "griffinlim",
+    "istft",
+    "mel_filters",
+    "mel_to_audio",
+    "melspectrogram",
+    "power_to_db",
+    "stft",
+]
+
+_LOUDEST = 1e12  # of audio whose squared spectrum float32 holds for any n_fft
+
+
+def _audio(y: Any) -> tuple[NDArray[np.float32], bool]:
+    """``y`` as ``(B, T)``; integers are refused, for nobody can tell what their full scale is."""
+    kind = np.asarray(y).dtype
+    if kind.kind in "iub":
+        raise TypeError(f"y takes floating-point audio, full scale in [-1, 1], got dtype {kind}")
+    clips = _validation.array("y", y, (1, 2))
+    return (clips[None], True) if clips.ndim == 1 else (clips, False)
+
+
+def _check_level(clips: NDArray[np.float32], start: int, stop: int) -> None:
+    """Refuse NaN, infinity and overflow to come; done by the threads, clip by clip as they go."""
+    part = clips[start:stop]
+    if not (part.min() >= -_LOUDEST and part.max() <= _LOUDEST):  # not so for NaN
+        _validation.finite("y", clips)
+        raise ValueError(f"y takes audio up to {_LOUDEST:g}, got {np.abs(part).max():g}")
+
+
+def stft(
+    y: ArrayLike,
+    *,
+    n_fft: int = 2048,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Window = "hann",
+    center: bool = True,
+    pad_mode: str = "constant",
+) -> NDArray[np.complex64]:
+    """Short-time Fourier transform.
+
+    Parameters
+    ----------
+    y : array_like, shape (T,) or (B, T)
+        Floating-point audio, full scale in [-1, 1].
+    n_fft : int
+        Samples of a frame, hence ``F = n_fft // 2 + 1`` frequencies.
+    hop_length : int, optional
+        Samples from one frame to the next; ``win_length // 4`` by default.
+    win_length : int, optional
+        Samples of the window, centred in zeros; ``n_fft`` by default.
+    window : str, tuple, callable or array_like of shape (win_length,)
+        A periodic window by its name in `scipy.signal.get_window`, a function of the length, or
+        the values.
+    center : bool
+        Frame ``f`` is centred on sample ``f * hop_length`` of the padded clip; else it begins
+        there, without padding.
+    pad_mode : {"constant", "edge", "linear_ramp", "reflect", "symmetric"}
+        How `numpy.pad` extends a centred clip by ``n_fft // 2`` on either side.
+
+    Returns
+    -------
+    ndarray of complex64, shape (F, frames) or (B, F, frames)
+        The error is about 2e-7 of each frame's peak, however loud its neighbours are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``y`` is not floating-point, not finite, empty, or too short for ``center=False`` or
+        for ``pad_mode``; if a parameter is out of its range.
+
+    Examples
+    --------
+    >>> stft(np.zeros((3, 16000)), n_fft=512).shape
+    (3, 257, 126)
+    """
+    clips, single = _audio(y)
+    frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
+    result = np.empty((len(clips), frame.bins, frame.frames(clips.shape[1])), np.complex64)
+    unpack = _kernels.get("unpack_spectrum")
+
+    def work(start: int, stop: int) -> None:
+        _check_level(clips, start, stop)
+        for i, block, packed, gain in frame.spectra(clips[start:stop]):
+            unpack(packed, gain, result[start + i, :, block])
+
+    parallel_for(work, len(clips))
+    return result[0] if single else result
+
+
+def istft(
+    stft_matrix: ArrayLike,
+    *,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    n_fft: int | None = None,
+    window: Window = "hann",
+    center: bool = True,
+    length: int | None = None,
+) -> NDArray[np.float32]:
+    """Audio whose STFT is nearest in the least squares sense (Griffin & Lim 1984, eq. 6).
+
+    Parameters
+    ----------
+    stft_matrix : array_like of complex, shape (F, frames) or (B, F, frames)
+    hop_length, win_length, window, center
+        As :func:`stft` had them.
+    n_fft : int, optional
+        ``2 * (F - 1)`` by default; an odd ``n_fft`` has to be said.
+    length : int, optional
+        Samples of the result: cut, or zeros at the end. By default all that the frames cover.
+
+    Returns
+    -------
+    ndarray of float32, shape (T,) or (B, T)
+        Where all windows nearly vanish, as at the ends of ``center=False``, the division by
+        their sum magnifies the rounding errors of ``stft_matrix``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``stft_matrix`` is not finite or too few frames, or a parameter is out of its range.
+
+    Examples
+    --------
+    >>> y = np.sin(np.arange(8000) / 9).astype(np.float32)
+    >>> bool(np.allclose(istft(stft(y), length=8000), y, atol=1e-6))
+    True
+    """
+    spectra, single = _validation.spectra("stft_matrix", stft_matrix, np.complex64)
+    count, bins, frames = spectra.shape
+    frame = framing_of("stft_matrix", bins, n_fft, hop_length, win_length, window, center)
+    plan = synthesis(frame, "stft_matrix", frames, length)
+    result = np.empty((count, plan.samples), np.float32)
+
+    def work(start: int, stop: int) -> None:
+        for i in range(start, stop):
+            plan.invert(spectra[i], result[i])
+
+    parallel_for(work, count)
+    return result[0] if single else result
+
+
+def mel_filters(
+    *,
+    sr: float,
+    n_fft: int,
+    n_mels: int = 128,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    htk: bool = False,
+    norm: str | float | None = "slaney",
+) -> NDArray[np.float32]:
+    """Triangular filters that lie evenly on the mel scale.
+
+    Parameters
+    ----------
+    sr : float
+        Sampling rate in Hz.
+    n_fft : int
+        Samples of an STFT frame.
+    n_mels : int
+        Number of filters.
+    fmin, fmax : float
+        Lowest and highest corner in Hz; 0 and ``sr / 2`` by default.
+    htk : bool
+        HTK's mel scale, logarithmic throughout; else Slaney's, linear below 1 kHz.
+    norm : "slaney", float or None
+        "slaney" gives each triangle area 1 in Hz, a number p an l^p norm of 1 over its bins
+        (``np.inf`` a peak of 1), and None a height of 1.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_mels, n_fft // 2 + 1)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is out of its range: ``0 <= fmin < fmax <= sr / 2``.
+
+    Warns
+    -----
+    UserWarning
+        If filters are so narrow that they hold no frequency bin.
+
+    Examples
+    --------
+    >>> mel_filters(sr=16000, n_fft=512, n_mels=40).shape
+    (40, 257)
+    """
+    return _mel.filters(sr, n_fft, n_mels, fmin, fmax, htk, norm).dense.copy()
+
+
+def melspectrogram(
+    y: ArrayLike | None = None,
+    *,
+    sr: float = 22050,
+    S: ArrayLike | None = None,
+    n_fft: int = 2048,
+    hop_length: int = 512,
+    win_length: int | None = None,
+    window: Window = "hann",
+    center: bool = True,
+    pad_mode: str = "constant",
+    power: float = 2.0,
+    n_mels: int = 128,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    htk: bool = False,
+    norm: str | float | None = "slaney",
+) -> NDArray[np.float32]:
+    """Mel spectrogram: :func:`mel_filters` times ``|stft(y)| ** power``.
+
+    Parameters
+    ----------
+    y : array_like, shape (T,) or (B, T)
+        Floating-point audio, full scale in [-1, 1].
+    sr : float
+        Sampling rate in Hz.
+    S : array_like, shape (F, frames) or (B, F, frames), optional
+        A spectrogram instead of ``y``, already raised to its power. Where its ``F`` does not
+        belong to ``n_fft``, ``n_fft`` is ``2 * (F - 1)``.
+    n_fft, hop_length, win_length, window, center, pad_mode
+        As in :func:`stft`.
+    power : float
+        2 for energy, 1 for magnitude.
+    n_mels, fmin, fmax, htk, norm
+        As in :func:`mel_filters`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_mels, frames) or (B, n_mels, frames)
+        A clip's result is the same to the last bit in any batch and with any thread count.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If both or none of ``y`` and ``S`` are given, or as :func:`stft` and :func:`mel_filters`.
+
+    Warns
+    -----
+    UserWarning
+        As :func:`mel_filters`.
+
+    Examples
+    --------
+    >>> melspectrogram(np.zeros((2, 16000)), sr=16000).shape
+    (2, 128, 32)
+    """
+    if (y is None) == (S is None):
+        raise ValueError("melspectrogram takes either y or S, got " + ("both", "none")[y is None])
+    if y is None:
+        spectra, single = _validation.spectra("S", S)
+        if n_fft // 2 + 1 != spectra.shape[1]:
+            n_fft = 2 * (spectra.shape[1] - 1)
+        bank = _mel.filters(sr, n_fft, n_mels, fmin, fmax, htk, norm)
+        filtered: NDArray[np.float32] = bank.dense @ spectra
+        return filtered[0] if single else filtered
+    clips, single = _audio(y)
+    power = _validation.number("power", power, above=0)
+    frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
+    bank = _mel.filters(sr, frame.n_fft, n_mels, fmin, fmax, htk, norm)
+    result = np.empty((len(clips), len(bank.dense), frame.frames(clips.shape[1])), np.float32)
+    mel_from_packed = _kernels.get("mel_from_packed")
+
+    def work(start: int, stop: int) -> None:
+        _check_level(clips, start, stop)
+        for i, block, packed, gain in frame.spectra(clips[start:stop]):
+            out = result[start + i, :, block]
+            mel_from_packed(packed, gain, power, bank.first, bank.band, bank.weight, out)
+
+    parallel_for(work, len(clips))
+    return result[0] if single else result
+
+
+def griffinlim(
+    S: ArrayLike,
+    *,
+    n_iter: int = 32,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    n_fft: int | None = None,
+    window: Window = "hann",
+    center: bool = True,
+    length: int | None = None,
+    pad_mode: str = "constant",
+    momentum: float = 0.99,
+    init: str | None = "random",
+    random_state: RandomState = None,
+) -> NDArray[np.float32]:
+    """Audio from STFT magnitudes: fast Griffin-Lim (Perraudin, Balazs & Sondergaard 2013).
+
+    Parameters
+    ----------
+    S : array_like, shape (F, frames) or (B, F, frames)
+        Magnitudes.
+    n_iter : int
+        Iterations; each takes an inverse and a forward STFT.
+    hop_length, win_length, n_fft, window, center, length
+        As in :func:`istft`; a clip of that ``length`` must have as many frames as ``S``.
+    pad_mode : str
+        As in :func:`stft`.
+    momentum : float
+        From 0, the classical algorithm, to 1.
+    init : "random" or None
+        The first phases: random, or 0.
+    random_state : int, RandomState, Generator or None
+        Where random phases come from, drawn clip after clip; None takes new ones each time.
+
+    Returns
+    -------
+    ndarray of float32, shape (T,) or (B, T)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``S`` is negative, not finite or too few frames, or a parameter is out of its range.
+
+    Examples
+    --------
+    >>> y = np.sin(np.arange(4096) / 9)
+    >>> griffinlim(np.abs(stft(y)), random_state=0).shape
+    (4096,)
+    """
+    magnitudes, single = _validation.spectra("S", S)
+    frame = framing_of(
+        "S", magnitudes.shape[1], n_fft, hop_length, win_length, window, center, pad_mode
+    )
+    plan = synthesis(frame, "S", magnitudes.shape[2], length)
+    result = find_phases(plan, magnitudes, n_iter, momentum, init, random_state)
+    return result[0] if single else result
+
+
+def mel_to_audio(
+    M: ArrayLike,
+    *,
+    sr: float = 22050,
+    n_fft: int = 2048,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Window = "hann",
+    center: bool = True,
+    pad_mode: str = "constant",
+    power: float = 2.0,
+    n_iter: int = 32,
+    length: int | None = None,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    htk: bool = False,
+    norm: str | float | None = "slaney",
+    random_state: RandomState = None,
+) -> NDArray[np.float32]:
+    """Audio from a mel spectrogram: non-negative least squares, then :func:`griffinlim`.
+
+    The least squares take a fixed number of accelerated projected gradient steps (Beck &
+    Teboulle 2009), so that they always end, and a clip's result does not depend on its batch.
+
+    Parameters
+    ----------
+    M : array_like, shape (n_mels, frames) or (B, n_mels, frames)
+        A mel spectrogram, as :func:`melspectrogram` gives it.
+    sr, n_fft, window, center, pad_mode, power, fmin, fmax, htk, norm
+        As :func:`melspectrogram` had them.
+    hop_length, win_length : int, optional
+        As :func:`stft` had them.
+    n_iter, length, random_state
+        As in :func:`griffinlim`.
+
+    Returns
+    -------
+    ndarray of float32, shape (T,) or (B, T)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``M`` is negative, not finite or too few frames, or a parameter is out of its range.
+
+    Examples
+    --------
+    >>> M = melspectrogram(np.sin(np.arange(4096) / 9), sr=8000)
+    >>> mel_to_audio(M, sr=8000, random_state=0).shape
+    (4096,)
+    """
+    mels, single = _validation.spectra("M", M)
+    power = _validation.number("power", power, above=0)
+    frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
+    plan = synthesis(frame, "M", mels.shape[2], length)
+    bank = _mel.filters(sr, frame.n_fft, mels.shape[1], fmin, fmax, htk, norm)
+    magnitudes = mel_magnitudes(bank, mels, power)
+    result = find_phases(plan, magnitudes, n_iter, 0.99, "random", random_state)
+    return result[0] if single else result

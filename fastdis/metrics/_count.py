@@ -1,0 +1,128 @@
+"""From checked columns to counts (D, bins, S): edges, levels, and the one pass over the rows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdis import _kernels
+from fastdis._threads import parallel_for
+from fastdis.metrics._data import Data, behaved_rows
+
+MAX_BINS = 1 << 16  # bins and levels travel as uint16
+MAX_CELLS = 1 << 26  # 512 MiB of counts
+_MAX_WHOLE_RANGE = 4096  # whole numbers closer together are counted without a sort
+_CHUNK = 8192  # rows whose bins stay in the cache between the two kernels
+
+
+def equal_width(column_range: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    """The edges ``(C, bins + 1)``; each column by itself, so that none depends on another."""
+    return np.stack([np.linspace(low, high, bins + 1) for low, high in column_range.T])
+
+
+def count(
+    data: Data, code_edges: NDArray[np.float64], factor_edges: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], tuple[NDArray[Any], ...]]:
+    """The counts ``(D, bins, S)`` on given edges, and the levels or edges of each factor.
+
+    A discrete factor keeps the levels that occur; its row of ``factor_edges`` is not looked at.
+    """
+    levels = [_levels(data, k) if kept else factor_edges[k] for k, kept in enumerate(data.discrete)]
+    sizes = sizes_of(levels, data.discrete)
+    lower = np.full((len(levels), max(sizes)), np.inf)
+    for k, kept in enumerate(data.discrete):
+        lower[k, : sizes[k]] = _between(levels[k]) if kept else levels[k][:-1]
+    table = _fill(data, np.ascontiguousarray(code_edges[:, :-1]), lower, sizes)
+
+    occurs = np.split(table[0].sum(axis=0) > 0, offsets(sizes)[1:])
+    keep = [mask | (not kept) for mask, kept in zip(occurs, data.discrete, strict=True)]
+    for k, kept in enumerate(data.discrete):
+        if kept:
+            levels[k] = levels[k][keep[k]]
+            labels = data.labels[k]
+            if labels is not None:
+                levels[k] = labels[levels[k].astype(np.int64)]
+    mask = np.concatenate(keep)
+    return (table if mask.all() else table[:, :, mask]), tuple(levels)
+
+
+def _levels(data: Data, k: int) -> NDArray[np.float64]:
+    """The values a discrete factor may take: at least those that it does take."""
+    low, high = data.factor_range[:, k]
+    if data.whole[k] and high - low < _MAX_WHOLE_RANGE:
+        return np.arange(low, high + 1)
+    values = np.unique(data.factors[:, k])
+    if len(values) > MAX_BINS:
+        raise ValueError(
+            f"factors takes at most {MAX_BINS} levels for a discrete factor, got {len(values)} "
+            f"in {data.names[k]!r}; discrete=False cuts it into bins"
+        )
+    return values
+
+
+def _between(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Edges that part neighbouring levels; halfway, where rounding cannot reach them."""
+    if len(values) == 1:
+        return values
+    middle = values[:-1] / 2 + values[1:] / 2
+    middle = np.where(middle > values[:-1], middle, values[1:])
+    # The first edge is never reached; there, it keeps evenly spaced levels evenly spaced.
+    return np.concatenate([values[:1] - (middle[:1] - values[:1]), middle])
+
+
+def _fill(
+    data: Data, code_edges: NDArray[np.float64], factor_edges: NDArray[np.float64], sizes: list[int]
+) -> NDArray[np.int64]:
+    bin_columns, joint_counts = _kernels.get("bin_columns"), _kernels.get("joint_counts")
+    codes, code_bins = len(code_edges), usable(code_edges, [code_edges.shape[1]] * len(code_edges))
+    factors, factor_bins = len(sizes), usable(factor_edges, sizes)
+    offset = offsets(sizes)
+    total = allocate(codes, code_edges.shape[1], sizes)
+    lock = threading.Lock()
+
+    def work(start: int, stop: int) -> None:
+        counts = np.zeros_like(total)
+        z, v = np.empty((_CHUNK, codes), np.uint16), np.empty((_CHUNK, factors), np.uint16)
+        for a in range(start, stop, _CHUNK):
+            b = min(a + _CHUNK, stop)
+            bin_columns(behaved_rows(data.codes, a, b), code_edges, code_bins, z[: b - a])
+            bin_columns(behaved_rows(data.factors, a, b), factor_edges, factor_bins, v[: b - a])
+            joint_counts(z[: b - a], v[: b - a], offset, counts)
+        with lock:
+            np.add(total, counts, out=total)
+
+    # A task pays for counts of its own: it takes at least as many rows as there are cells.
+    parallel_for(work, len(data.codes), max(4 * _CHUNK, total.size))
+    return total
+
+
+def usable(lower_edges: NDArray[np.float64], sizes: list[int]) -> NDArray[np.int64]:
+    """The number of bins of each column; 1 where its range has no room for distinct edges."""
+    rises = [bool((np.diff(e[:n]) > 0).all()) for e, n in zip(lower_edges, sizes, strict=True)]
+    return np.where(rises, sizes, 1).astype(np.int64)
+
+
+def allocate(codes: int, bins: int, sizes: list[int]) -> NDArray[np.int64]:
+    """Counts of zero, ``(codes, bins, sum(sizes))``, or an error before memory runs out."""
+    cells = codes * bins * sum(sizes)
+    if cells > MAX_CELLS:
+        raise ValueError(
+            f"bins takes a number for which the counts fit 512 MiB, got {bins}: {codes} codes x "
+            f"{bins} bins x {sum(sizes)} levels need {cells / 2**17:,.0f} MiB; take fewer bins, or "
+            "discrete=False for a factor of many levels"
+        )
+    return np.zeros((codes, bins, sum(sizes)), np.int64)
+
+
+def sizes_of(levels: Sequence[NDArray[Any]], discrete: tuple[bool, ...]) -> list[int]:
+    """The number of levels of each factor; a binned one is given by its edges."""
+    return [len(v) if kept else len(v) - 1 for v, kept in zip(levels, discrete, strict=True)]
+
+
+def offsets(sizes: Sequence[int]) -> NDArray[np.int64]:
+    """Where the levels of each factor start."""
+    return np.cumsum([0, *sizes[:-1]], dtype=np.int64)

@@ -1,0 +1,279 @@
+"""The joint histogram of every code with every factor, on which the information metrics stand.
+
+I(z, v) = sum n_zv / N log(n_zv N / (n_z n_v)), in nats, from integer counts. Counts add, so any
+split over threads, shards or machines gives the same score to the last bit.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdis import _validation
+from fastdis.metrics import _count
+from fastdis.metrics._data import Data, Discrete, read
+
+# Exact independence gives exactly zero; anything below is rounding.
+NO_INFORMATION = 1e-12
+
+
+class MetricWarning(UserWarning):
+    """A score stands, but not on everything that was passed, or on little."""
+
+
+@dataclass(frozen=True, eq=False)
+class JointHistogram:
+    """How often each bin of each code met each level of each factor.
+
+    Attributes
+    ----------
+    table : (D, bins, S) int64
+        The counts, the levels of all factors side by side: S = sum of the level counts.
+    code_edges : (D, bins + 1) float64
+        The edges of the bins. Equal edges mark a dead code: all its rows are in the first bin.
+    factor_levels : K arrays
+        The level values of a discrete factor; the edges of the bins of a binned one.
+    discrete : K bools
+        Which factors kept their levels.
+    names : K texts
+        The names of the factors.
+    """
+
+    table: NDArray[np.int64]
+    code_edges: NDArray[np.float64]
+    factor_levels: tuple[NDArray[Any], ...]
+    discrete: tuple[bool, ...]
+    names: tuple[str, ...]
+
+    @property
+    def bins(self) -> int:
+        """The number of bins of a code."""
+        return int(self.table.shape[1])
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The number of levels, or bins, of each factor."""
+        return tuple(_count.sizes_of(self.factor_levels, self.discrete))
+
+    @cached_property
+    def n(self) -> int:
+        """The number of rows counted."""
+        return int(self._of_factor(0)[0].sum())
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """The counts as ``(D, K, bins, levels)``; factors of fewer levels are padded with 0."""
+        sizes = self.levels
+        result = np.zeros((len(self.table), len(sizes), self.bins, max(sizes)), np.int64)
+        for k, size in enumerate(sizes):
+            result[:, k, :, :size] = self._of_factor(k)
+        return result
+
+    @cached_property
+    def code_entropy(self) -> NDArray[np.float64]:
+        """H(z) of each code, ``(D,)``, in nats."""
+        return _entropy(self._of_factor(0).sum(axis=2), self.n)
+
+    @cached_property
+    def factor_entropy(self) -> NDArray[np.float64]:
+        """H(v) of each factor, ``(K,)``, in nats."""
+        marginals = [self._of_factor(k)[:1].sum(axis=1) for k in range(len(self.names))]
+        return np.concatenate([_entropy(marginal, self.n) for marginal in marginals])
+
+    @cached_property
+    def joint_entropy(self) -> NDArray[np.float64]:
+        """H(z, v), ``(K, D)``, in nats."""
+        return np.stack([_entropy(self._of_factor(k), self.n) for k in range(len(self.names))])
+
+    @cached_property
+    def mutual_information(self) -> NDArray[np.float64]:
+        """I(z, v), ``(K, D)``, in nats: the plug-in estimate, without a bias correction."""
+        information = np.stack(
+            [_information(self._of_factor(k), self.n) for k in range(len(self.names))]
+        )
+        # I <= H, also after rounding, so that no score exceeds 1.
+        return np.minimum(information, np.minimum(self.factor_entropy[:, None], self.code_entropy))
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Which codes tell anything about any factor, ``(D,)``."""
+        return informative(self.mutual_information)
+
+    def __add__(self, other: object) -> JointHistogram:
+        """The histogram of both sets of rows; discrete factors take the union of their levels.
+
+        Raises
+        ------
+        ValueError
+            If the two have other factors or other bins; make one with ``like=`` the other.
+        """
+        if not isinstance(other, JointHistogram):
+            return NotImplemented
+        _check_addable(self, other)
+        levels = tuple(
+            np.union1d(a, b) if kept else a
+            for a, b, kept in zip(
+                self.factor_levels, other.factor_levels, self.discrete, strict=True
+            )
+        )
+        sizes = _count.sizes_of(levels, self.discrete)
+        table = _count.allocate(len(self.table), self.bins, sizes)
+        for part in (self, other):
+            for k, start in enumerate(_count.offsets(sizes)):
+                if self.discrete[k]:
+                    cells = start + np.searchsorted(levels[k], part.factor_levels[k])
+                else:
+                    cells = start + np.arange(sizes[k])
+                table[:, :, cells] += part._of_factor(k)
+        return JointHistogram(table, self.code_edges, levels, self.discrete, self.names)
+
+    def __radd__(self, other: object) -> JointHistogram:
+        """So that ``sum(histograms)`` works, which starts at 0."""
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def __repr__(self) -> str:
+        codes, bins, _ = self.table.shape
+        factors = ", ".join(self.names)
+        return f"JointHistogram({self.n} rows, {codes} codes x {bins} bins, {factors})"
+
+    def _of_factor(self, k: int) -> NDArray[np.int64]:
+        """The counts of factor ``k``, ``(D, bins, levels)``."""
+        start = int(_count.offsets(self.levels)[k])
+        return self.table[:, :, start : start + self.levels[k]]
+
+
+def joint_histogram(
+    factors: Any,
+    codes: Any,
+    *,
+    bins: int = 20,
+    discrete: Discrete = None,
+    like: JointHistogram | None = None,
+) -> JointHistogram:
+    """Count every code against every factor in one pass over the rows.
+
+    Codes are cut into ``bins`` of equal width over their own range, the last bin closed, as
+    :func:`numpy.histogram` does. A discrete factor keeps its levels; a continuous one is cut like
+    a code.
+
+    Parameters
+    ----------
+    factors
+        ``(N, K)`` numbers or text, a torch tensor, or a :class:`fastdis.FactorTable`.
+    codes
+        ``(N, D)`` numbers or a torch tensor.
+    bins
+        The number of bins, 2 to 65,536.
+    discrete
+        Which factors keep their levels: True or False for all, or one bool a factor. With None
+        the kinds of a FactorTable decide (``"continuous"`` factors are cut, and ordinal ones of
+        more levels than ``bins``), and for a plain array its columns do: integers, bools and text are discrete, and so is a float column of
+        at most ``bins`` distinct values. A discrete factor is categorical if it holds text or
+        whole numbers, else ordinal.
+    like
+        Count on the bins of this histogram (``bins`` and ``discrete`` are then its own), so that
+        the two can be added. Codes beyond its edges are counted in the end bins, with a warning.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays are not finite real numbers (factors also text) of two dimensions and equal
+        length, or if the counts would take more than 512 MiB.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.arange(8)[:, None] % 4
+    >>> histogram = joint_histogram(v, v * 0.5, bins=4)
+    >>> histogram.counts[0, 0].tolist()
+    [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 2]]
+    >>> print(f"{histogram.mutual_information[0, 0] / np.log(2):.3f} bits")
+    2.000 bits
+    """
+    if like is not None:
+        bins, discrete = like.bins, like.discrete
+    bins = _validation.integer("bins", bins, 2, _count.MAX_BINS)
+    data = read(factors, codes, bins, discrete)
+    if like is None:
+        return counted(data, bins)
+    if (data.names, data.codes.shape[1]) != (like.names, len(like.table)):
+        raise ValueError(
+            f"like takes a histogram of the same factors and codes: {data.names} and "
+            f"{data.codes.shape[1]} codes, got {like.names} and {len(like.table)}"
+        )
+    factor_edges = np.stack(
+        [np.zeros(bins + 1) if kept else edges
+         for edges, kept in zip(like.factor_levels, like.discrete, strict=True)]
+    )  # fmt: skip
+    _warn_outside("codes", data.code_range, like.code_edges)
+    binned = ~np.array(like.discrete)
+    _warn_outside("factors", data.factor_range[:, binned], factor_edges[binned])
+    return counted_on(data, like.code_edges, factor_edges)
+
+
+def counted(data: Data, bins: int) -> JointHistogram:
+    """The joint histogram on bins of equal width over the columns' own ranges."""
+    ranges = (data.code_range, data.factor_range)
+    return counted_on(data, *(_count.equal_width(column_range, bins) for column_range in ranges))
+
+
+def counted_on(
+    data: Data, code_edges: NDArray[np.float64], factor_edges: NDArray[np.float64]
+) -> JointHistogram:
+    """The joint histogram on given edges ``(D, bins + 1)`` and ``(K, bins + 1)``."""
+    table, levels = _count.count(data, code_edges, factor_edges)
+    return JointHistogram(table, code_edges, levels, data.discrete, data.names)
+
+
+def _check_addable(a: JointHistogram, b: JointHistogram) -> None:
+    """Raise unless the two count the same factors and codes on the same bins."""
+    shapes = [(len(h.table), h.bins, h.names, h.discrete) for h in (a, b)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            "histograms add up if codes, bins, factor names and discrete agree, "
+            f"got {shapes[0]} and {shapes[1]}"
+        )
+    same = np.array_equal(a.code_edges, b.code_edges) and all(
+        kept or np.array_equal(x, y)
+        for x, y, kept in zip(a.factor_levels, b.factor_levels, a.discrete, strict=True)
+    )
+    if not same:
+        raise ValueError("histograms add up if their edges agree; make one with like= the other")
+
+
+def _warn_outside(name: str, column_range: NDArray[np.float64], edges: NDArray[np.float64]) -> None:
+    outside = (column_range[0] < edges[:, 0]) | (column_range[1] > edges[:, -1])
+    if outside.any():
+        warnings.warn(
+            f"{name}: columns {', '.join(map(str, np.flatnonzero(outside)))} reach beyond the "
+            "edges of like; such values are counted in the end bins",
+            MetricWarning,
+            stacklevel=3,
+        )
+
+
+def informative(mutual: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which columns of I ``(K, D)`` hold any information."""
+    return np.asarray((mutual > NO_INFORMATION).any(axis=0))
+
+
+def _entropy(counts: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """H = -sum p log p over all axes but the first."""
+    p = counts.reshape(len(counts), -1) / n
+    result: NDArray[np.float64] = -(p * np.log(p, where=p > 0, out=np.zeros_like(p))).sum(axis=1)
+    return np.maximum(result, 0.0)
+
+
+def _information(counts: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """I(z, v) of each code. Independent counts have n_zv N = n_z n_v exactly, hence exactly 0."""
+    joint = counts.astype(np.float64)
+    product = joint.sum(axis=2, keepdims=True) * joint.sum(axis=1, keepdims=True)
+    ratio = np.divide(joint * n, product, where=joint > 0, out=np.ones_like(joint))
+    terms = (joint * np.log(ratio)).reshape(len(joint), -1)
+    result: NDArray[np.float64] = terms.sum(axis=1) / n
+    return np.maximum(result, 0.0)

@@ -1,0 +1,124 @@
+"""What a report is made of: trained models, their scores, the audits of the data, the words around.
+
+Plain data beside the live models and datasets, from which the page draws pictures and sounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdis import _validation
+
+if TYPE_CHECKING:
+    import torch
+
+Score = tuple[float, float]  # mean, standard deviation over evaluation runs
+
+PROTOCOLS = ("published", "sound")
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """One trained model and how it scored.
+
+    Parameters
+    ----------
+    name
+        The name it is built by: ``"beta_vae"``.
+    title
+        The name it is shown by: ``"β-VAE"``. Unique within a protocol.
+    protocol
+        How it was trained and on which variant of the dataset: ``"published"`` or ``"sound"``.
+    model
+        ``encode(x) -> (mean, logvar)`` and ``decode(z) -> x_hat``, with ``x`` of shape
+        ``(B, 1, F, frames)``, float32.
+    dataset
+        What it was trained on: ``batch``, ``audio``, ``to_audio``, ``describe``, ``sample_rate``,
+        ``feature_shape`` and ``space.names``.
+    history
+        One row an epoch: ``{"epoch": 1, "train": {term: value}, "validation": {term: value},
+        "clips_per_second": ..., "seconds": ...}``.
+    scores
+        Scoring convention (``"published"`` or ``"standard"``) -> metric -> (mean, standard
+        deviation over evaluation runs).
+    mutual_information
+        ``(K, D)``: factors by codes, each row divided by the entropy of its factor, in [0, 1].
+    """
+
+    name: str
+    title: str
+    protocol: str
+    model: torch.nn.Module
+    dataset: Any
+    history: list[dict[str, Any]]
+    scores: dict[str, dict[str, Score]]
+    mutual_information: NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything a report shows.
+
+    Parameters
+    ----------
+    title, summary
+        The heading and the opening paragraphs, plain text.
+    settings
+        The run's settings, as a table of key and value.
+    models
+        The trained models, in the order they are shown.
+    audits
+        Protocol -> the audit of the dataset variant it trains on.
+    reference_table
+        Title of a model -> metric -> (mean, standard deviation), as a paper printed them.
+    reference_name
+        Where that table stands: ``"SynTone, Table 1"``.
+    explanation
+        Paragraphs on why the columns of the score table differ.
+    repeat
+        Shell commands that repeat the run.
+    seed
+        Picks the clips shown and draws the samples from the prior.
+    """
+
+    title: str
+    summary: list[str]
+    settings: dict[str, str]
+    models: list[ModelResult]
+    audits: dict[str, Any]
+    reference_table: dict[str, dict[str, Score]]
+    reference_name: str
+    explanation: list[str]
+    repeat: list[str]
+    seed: int = 0
+
+
+def check(results: Results) -> None:
+    """Raise what would otherwise show up half way through a page.
+
+    Raises
+    ------
+    ValueError
+        If there is no model, a protocol is not known, two models of a protocol share a title, or
+        a mutual information matrix is not factors by codes.
+    """
+    if not results.models:
+        raise ValueError("results.models takes at least one ModelResult, got none")
+    _validation.integer("results.seed", results.seed, minimum=0)
+    seen = set()
+    for result in results.models:
+        _validation.choice("protocol", result.protocol, PROTOCOLS)
+        key = (result.title, result.protocol)
+        if key in seen:
+            raise ValueError(f"results.models takes one model a title and protocol, got two {key}")
+        seen.add(key)
+        names, shape = result.dataset.space.names, np.shape(result.mutual_information)
+        if len(shape) != 2 or shape[0] != len(names) or shape[1] == 0:
+            raise ValueError(
+                f"mutual_information of {result.title!r} takes shape ({len(names)}, codes), a row "
+                f"for each of {', '.join(names)}; got shape {shape}"
+            )

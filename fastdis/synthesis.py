@@ -1,0 +1,185 @@
+"""From factor columns to audio ``(B, T)``: oscillators with exact phases, naive or band-limited.
+
+Naive waveforms are those of ``scipy.signal``; band-limited ones are their truncated Fourier series.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdis import _kernels, _threads, _validation
+
+SHAPES = ("sine", "triangle", "sawtooth", "square")
+
+_FASTEST_RATE = 1e12  # Hz; well beyond it 2 pi f could overflow
+_MOST_HARMONICS = 2**26  # the closed form of a series counts its turns in float64 up to here
+_SAMPLES_PER_TASK = 2**17  # about 100 us of work
+
+
+def oscillator(
+    shape: ArrayLike,
+    frequency: ArrayLike,
+    amplitude: ArrayLike = 1.0,
+    *,
+    sample_rate: float = 16000,
+    duration: float = 1.0,
+    phase: ArrayLike = 0.0,
+    band_limited: bool = False,
+    time_axis: str = "sample",
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Clips of one waveform each, ``T = round(sample_rate * duration)`` samples long.
+
+    With ``x = 2 pi frequency t + phase``, computed in float64, the waveforms are ``sin(x)``,
+    ``scipy.signal.sawtooth(x, 0.5)`` (triangle), ``scipy.signal.sawtooth(x)`` and
+    ``scipy.signal.square(x)``: the triangle and the sawtooth begin at -1, the square at +1.
+    Each clip depends on its own parameters alone, whatever batch or thread it is made in.
+
+    Parameters
+    ----------
+    shape : str, sequence of str, or int array [shape=(B,)]
+        Names from :data:`SHAPES`, or indices into it.
+    frequency : float or array [shape=(B,)]
+        In Hz, from 0 to ``sample_rate / 2``.
+    amplitude : float or array [shape=(B,)]
+        From 0 to 1.
+    sample_rate : float
+        In Hz.
+    duration : float
+        In seconds.
+    phase : float or array [shape=(B,)]
+        In radians.
+    band_limited : bool
+        Sum the harmonics strictly below the Nyquist limit, and no others, so that nothing aliases.
+        It is the plain truncated series, which overshoots a jump by 9% of its height (Gibbs): at
+        amplitude 1 the peaks reach 1.18. A harmonic at the limit (to 1 part in 10^12) is left out,
+        so a tone at the limit is silence. The lowest frequency is ``sample_rate / 2^27``.
+    time_axis : {"sample", "linspace"}
+        ``"sample"``: ``t[n] = n / sample_rate``. ``"linspace"``: ``linspace(0, duration, T)`` with
+        its end point, as the published SynTone generator has it; the effective sample rate is
+        then ``(T - 1) / duration``, and half of that is the limit of ``band_limited``.
+    out : array [shape=(B, T), dtype=float32], optional
+        C-contiguous; where to write.
+
+    Returns
+    -------
+    audio : array [shape=(B, T), dtype=float32]
+        ``out`` where it was given. Scalars are repeated for every clip; B is 1 if all are scalars.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not of the kind described above.
+    ValueError
+        If a shape is unknown, a value is not finite or out of its range, the columns differ in
+        length, the clip would have no sample, or ``out`` has another shape or layout.
+
+    Notes
+    -----
+    The error is below 1e-6 of the amplitude for the naive waveforms and below 5e-6 for the series.
+
+    Examples
+    --------
+    >>> oscillator("square", 4000, 0.5, duration=0.0005)
+    array([[ 0.5,  0.5, -0.5, -0.5,  0.5,  0.5, -0.5, -0.5]], dtype=float32)
+    >>> oscillator(["sine", "sawtooth"], [220.0, 440.0], band_limited=True).shape
+    (2, 16000)
+    """
+    rate = _validation.number("sample_rate", sample_rate, above=0.0, maximum=_FASTEST_RATE)
+    seconds = _validation.number("duration", duration, above=0.0)
+    band_limited = _validation.flag("band_limited", band_limited)
+    t, effective_rate = _time_axis(time_axis, rate, seconds)
+    columns: dict[str, NDArray[Any]] = {
+        "shape": _shape_index(shape),
+        "frequency": _frequency(frequency, rate, band_limited),
+        "amplitude": _validation.column("amplitude", amplitude, 0.0, 1.0),
+        "phase": _validation.column("phase", phase),
+    }
+    batch = _batch_size(columns)
+    arguments = [c if len(c) == batch else np.repeat(c, batch) for c in columns.values()]
+    if band_limited:
+        # Just short of the limit, lest rounding let in a harmonic at the limit.
+        ratio = effective_rate / 2 / arguments[1] * (1 - 1e-12)
+        arguments.append(np.ceil(ratio) - 1)
+    if out is None:
+        audio = np.empty((batch, len(t)), np.float32)
+    else:
+        audio = _validation.output("out", out, (batch, len(t)))
+    kernel = _kernels.get("oscillator_band_limited" if band_limited else "oscillator")
+
+    def render(start: int, stop: int) -> None:
+        kernel(*(column[start:stop] for column in arguments), t, audio[start:stop])
+
+    _threads.parallel_for(render, batch, grain=max(1, _SAMPLES_PER_TASK // len(t)))
+    return audio
+
+
+def _time_axis(time_axis: str, rate: float, seconds: float) -> tuple[NDArray[np.float64], float]:
+    """The times ``(T,)`` in seconds, and how many of them there are a second."""
+    axis = _validation.choice("time_axis", time_axis, ("sample", "linspace"))
+    length = rate * seconds
+    if not 0.5 < length < 2**53:
+        raise ValueError(
+            f"duration takes a clip of at least one sample and at most 2^53, got {seconds:g} s "
+            f"at {rate:g} Hz"
+        )
+    samples = round(length)
+    if axis == "sample":
+        return np.arange(samples) / rate, rate
+    effective_rate = (samples - 1) / seconds if samples > 1 else rate
+    return np.linspace(0.0, seconds, samples), effective_rate
+
+
+def _shape_index(shape: ArrayLike) -> NDArray[np.int32]:
+    """Names or indices of shapes as indices ``(B,)``."""
+    takes = f"shape takes one or a sequence of {', '.join(map(repr, SHAPES))}, or of their indices"
+    try:
+        value = np.atleast_1d(np.asarray(shape))
+    except ValueError as error:  # ragged nesting
+        raise ValueError(f"{takes}, got a ragged sequence ({error})") from None
+    if value.ndim != 1:
+        raise ValueError(f"{takes}, got {_validation.describe(value)}")
+    if value.size == 0:
+        return np.zeros(0, np.int32)
+    if value.dtype.kind in "iu":
+        bad = (value < 0) | (value >= len(SHAPES))
+        if bad.any():
+            i = int(np.argmax(bad))
+            raise ValueError(f"{takes} from 0 to {len(SHAPES) - 1}, got {value[i]} at index {i}")
+        return np.ascontiguousarray(value, np.int32)
+    if value.dtype.kind not in "UO":
+        raise TypeError(f"{takes}, got {_validation.describe(shape)}")
+    names = value.tolist()
+    known = {
+        name: SHAPES.index(_validation.choice("shape", name, SHAPES))
+        for name in dict.fromkeys(names)
+    }
+    return np.array([known[name] for name in names], np.int32)
+
+
+def _frequency(frequency: ArrayLike, rate: float, band_limited: bool) -> NDArray[np.float64]:
+    """``frequency`` as a column of Hz that this sample rate can carry."""
+    result = _validation.column("frequency", frequency, 0.0)
+    lowest = rate / 2 / _MOST_HARMONICS if band_limited else 0.0
+    bad = (result > rate / 2) | (result < lowest)
+    if bad.any():
+        i = int(np.argmax(bad))
+        least = f"from {lowest:.3g} Hz, with {_MOST_HARMONICS} harmonics, " if lowest else ""
+        raise ValueError(
+            f"frequency takes values {least}up to sample_rate / 2 = {rate / 2:g} Hz, "
+            f"got {result[i]:.10g} at index {i}"
+        )
+    return result
+
+
+def _batch_size(columns: dict[str, NDArray[Any]]) -> int:
+    """The one length of the columns that are not a single value."""
+    lengths = {name: len(column) for name, column in columns.items() if len(column) != 1}
+    if len(set(lengths.values())) > 1:
+        got = ", ".join(f"{name} ({length},)" for name, length in lengths.items())
+        *names, last = columns
+        raise ValueError(f"{', '.join(names)} and {last} take one value or one length, got {got}")
+    return next(iter(lengths.values()), 1)

@@ -1,0 +1,175 @@
+"""The command line: the reference's flags, YAML, quick help, errors without a traceback."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastdis import cli, datasets
+
+GRID = ["--sample_rate", "8000", "--freq_start", "400", "--freq_end", "1600", "--num_freqs", "4",
+        "--amp_start", "0.1", "--amp_end", "1.0", "--num_amps", "4"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The reference's three commands, on a small grid."""
+    folder = tmp_path_factory.mktemp("cli")
+    file = folder / "set.npz"
+    assert cli.main(["create", *GRID, "--sample_rate", "16000", "--file_path", str(file)]) == 0
+    train = ["train", "--dataset", str(file), "--epochs", "1", "--batch_size", "16"]
+    train += ["--latent_dim", "4", "--path", str(folder / "runs"), "--protocol", "published"]
+    assert cli.main([*train, "--objective", "vae", "factor_vae"]) == 0
+    return folder
+
+
+def test_create_train_eval(made, capsys):
+    config = json.loads((made / "runs" / "factor_vae" / "config.json").read_text())
+    assert config["config"]["epochs"] == 2
+    assert config["config"]["batch_size"] == 32
+    models = [str(made / "runs" / name) for name in ("vae", "factor_vae")]
+    assert cli.main(["eval", "--model", *models, "--num_experiments", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("jemmig") == 2
+    assert shown.count("±") >= 20
+    scores = json.loads((made / "runs" / "vae" / "scores.json").read_text())
+    assert scores["asked"]["runs"] == 2
+    assert cli.main(["eval", "--model", models[0], "--num_experiments", "1"]) == 0
+    scores = json.loads((made / "runs" / "vae" / "scores.json").read_text())
+    assert scores["asked"]["runs"] == 1
+
+
+def test_eval_on_another_set(made, capsys):
+    file = str(made / "set.npz")
+    model = str(made / "runs" / "vae")
+    assert cli.main(["eval", "--model", model, "--num_experiments", "1", "--dataset", file]) == 0
+    assert "modularity" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("format", ["npz", "shards", "wav", "flac"])
+def test_every_format(tmp_path, format, capsys):
+    path = tmp_path / "out"
+    assert cli.main(["create", *GRID, "--file_path", str(path), "--format", format]) == 0
+    assert capsys.readouterr().out.strip() == str(path)
+    if format == "npz":
+        assert len(datasets.load_npz(path)) == 64
+    elif format == "shards":
+        assert len(datasets.open_shards(path)) == 64
+    else:
+        assert len(list(path.glob(f"*.{format}"))) == 64
+
+
+def test_options_in_a_yaml_file_and_flags_that_override_them(tmp_path):
+    config = tmp_path / "c.yaml"
+    config.write_text("num_freqs: 2\nnum_amps: 3\nformat: shards\nvariant: sound\n")
+    path = tmp_path / "s"
+    arguments = ["create", "--config", str(config), "--num_amps", "1", "--file_path", str(path)]
+    assert cli.main(arguments) == 0
+    assert len(datasets.open_shards(path)) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("- a\n", "takes a mapping"), ("a: [1\n", "is not a YAML file"), ("nope: 1\n", "--nope")],
+)
+def test_bad_yaml(tmp_path, capsys, text, message):
+    config = tmp_path / "c.yaml"
+    config.write_text(text)
+    try:
+        status = cli.main(["create", "--config", str(config)])
+    except SystemExit as stop:  # argparse's own exit
+        status = stop.code
+    assert status == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["create", "--freq_end", "9000"], "freq_end takes"),
+        (["train", "--dataset", "none.npz"], "none.npz"),
+        (["eval", "--model", "none"], "none"),
+        (["report", "--path", "none"], "none"),
+        (["create", "--config", "none.yaml"], "none.yaml"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("fastdis: ")
+    assert message in error
+
+
+def test_info(capsys):
+    assert cli.main(["info"]) == 0
+    shown = capsys.readouterr().out
+    assert "oscillator" in shown
+    assert "fft" in shown
+    assert "threads" in shown
+
+
+def test_info_audits(tmp_path, capsys):
+    path = datasets.save_npz(datasets.SynTone(num_freqs=20, num_amps=4), tmp_path / "a.npz")
+    assert cli.main(["info", "--audit", str(path)]) == 0
+    assert "amplitude is erased" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["train"]])
+def test_help_answers_in_under_a_second(command):
+    def seconds():
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "fastdis", *command, "--help"],
+            check=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 1.0
+
+
+def test_names_on_the_command_line_are_those_of_the_modules():
+    from fastdis import objectives
+    from fastdis.studies import syntone
+
+    assert cli.OBJECTIVES == syntone.OBJECTIVES == objectives.names()
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
+    def stopped(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_info", stopped)
+    assert cli.main(["info"]) == 130
+    assert "goes on from here" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_whole_study_in_small_resumes_and_reports(tmp_path, capsys):
+    from fastdis import reports
+    from fastdis.studies import syntone
+
+    size = syntone.Preset(num_freqs=6, num_amps=4, epochs=1, runs=2, batch_size=16, latent_dim=4)
+    said = []
+    results = syntone.run(tmp_path / "s", preset=size, progress=False, say=said.append)
+    assert len(results.models) == 8
+    assert not results.audits["published"].passes
+    page = reports.write(results, tmp_path / "s" / "report.html")
+    assert page.stat().st_size > 100_000
+    weights = (tmp_path / "s" / "sound" / "vae" / "last.safetensors").read_bytes()
+    (tmp_path / "s" / "sound" / "beta_vae" / "last.safetensors").unlink()
+    again = syntone.run(tmp_path / "s", preset=size, progress=False, say=said.append)
+    assert (tmp_path / "s" / "sound" / "vae" / "last.safetensors").read_bytes() == weights
+    for one, two in zip(results.models, again.models, strict=True):
+        assert one.scores == two.scores
+        assert np.array_equal(one.mutual_information, two.mutual_information)
+    with pytest.raises(ValueError, match="run of other options"):
+        syntone.run(tmp_path / "s", preset=size, seed=1, progress=False)
+    with pytest.raises(FileNotFoundError, match="study"):
+        syntone.load(tmp_path)
+    assert cli.main(["report", "--path", str(tmp_path / "s")]) == 0
+    assert capsys.readouterr().out.strip().endswith(str(Path("s") / "report.html"))

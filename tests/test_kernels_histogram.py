@@ -1,0 +1,125 @@
+"""The histogram kernels against their NumPy twins, on what could tell them apart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fastdis._kernels import _jit, histogram, reference
+
+
+def _bins_of(module, x, edges, bins):
+    out = np.full(x.shape, 999, np.uint16)
+    module.bin_columns(x, edges, np.asarray(bins, np.int64), out)
+    return out
+
+
+def _assert_bins_agree(x, edges, bins):
+    np.testing.assert_array_equal(
+        _bins_of(histogram, x, edges, bins), _bins_of(reference, x, edges, bins)
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (15, 3), (16, 3), (17, 2), (100, 10)])
+def test_bins_of_odd_shapes(dtype, shape):
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    edges = np.tile(np.linspace(-2.0, 2.0, 8)[:-1], (shape[1], 1))
+    _assert_bins_agree(x, edges, [7] * shape[1])
+
+
+def test_bins_of_values_on_and_beside_the_edges():
+    for low, high, bins in [
+        (0.0, 1.0, 10),
+        (-0.1, 0.3, 7),
+        (1e9, 1e9 + 1, 20),
+        (1e-300, 1e-299, 9),
+    ]:
+        edges = np.linspace(low, high, bins + 1)
+        x = np.concatenate([edges, np.nextafter(edges, -np.inf), np.nextafter(edges, np.inf)])
+        _assert_bins_agree(x[:, None].copy(), edges[None, :-1].copy(), [bins])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    arrays(np.float64, st.integers(2, 40), elements=st.floats(-1e12, 1e12, allow_subnormal=True)),
+    st.integers(2, 30),
+)
+def test_bins_of_any_values(column, bins):
+    edges = np.linspace(column.min(), column.max(), bins + 1)[:-1]
+    if (np.diff(edges) > 0).all():
+        _assert_bins_agree(column[:, None], edges[None], [bins])
+
+
+def test_bins_of_uneven_edges_and_ragged_counts():
+    rng = np.random.default_rng(1)
+    edges = np.full((3, 300), np.inf)
+    edges[0, :5], edges[1, :300], edges[2, :1] = [0, 1, 1.5, 40, 1e6], np.geomspace(1, 9, 300), [0]
+    x = np.concatenate([rng.uniform(-1, 50, (400, 3)), np.repeat(edges[1][:, None], 3, axis=1)])
+    _assert_bins_agree(x, edges, [5, 300, 1])
+
+
+def test_nan_and_infinity_fall_in_the_end_bins():
+    x = np.array([[np.nan], [np.inf], [-np.inf], [1e308]])
+    edges = np.linspace(0.0, 1.0, 5)[None, :-1].copy()
+    assert _bins_of(histogram, x, edges, [4]).ravel().tolist() == [0, 3, 0, 3]
+    _assert_bins_agree(x, edges, [4])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bad", [None, np.nan, np.inf, -np.inf])
+def test_ranges_agree_and_tell_what_is_not_finite(dtype, bad):
+    x = np.random.default_rng(2).normal(size=(50, 3)).astype(dtype)
+    if bad is not None:
+        x[20, 1] = bad
+    results = []
+    for module in (histogram, reference):
+        low, high = np.full(3, np.inf), np.full(3, -np.inf)
+        verdict = module.column_range(x, low, high)
+        assert np.isnan(verdict) == (bad is not None)
+        module.column_range(x[:0], low, high)
+        results.append((low, high))
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+@pytest.mark.parametrize("rows", [0, 1, 1000])
+@pytest.mark.parametrize("sizes", [[1], [3, 400, 7]])
+def test_counts_agree_and_add(rows, sizes):
+    rng = np.random.default_rng(3)
+    bins = 300  # more than a byte holds
+    z = rng.integers(0, bins, (rows, 4)).astype(np.uint16)
+    v = np.stack([rng.integers(0, size, rows) for size in sizes], axis=1).astype(np.uint16)
+    offset = np.cumsum([0, *sizes[:-1]])
+    counts = [np.ones((4, bins, sum(sizes)), np.int64) for _ in range(2)]
+    for module, result in zip((histogram, reference), counts, strict=True):
+        module.joint_counts(z, v, offset, result)
+    np.testing.assert_array_equal(counts[0], counts[1])
+    assert counts[0].sum() == counts[0].size + rows * 4 * len(sizes)
+
+
+def test_without_a_folder_to_write_to_a_kernel_is_compiled_all_the_same(monkeypatch):
+    real = _jit.njit
+
+    def read_only(*args, cache, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(*args, cache=cache, **options)
+
+    monkeypatch.setattr(_jit, "njit", read_only)
+    double = _jit.kernel("float64(float64)")(lambda x: 2 * x)
+    assert double(1.5) == 3.0
+
+
+def test_the_metrics_load_nothing_heavy():
+    code = (
+        "import sys, fastdis.metrics; "
+        "print([m for m in ('numba', 'sklearn', 'scipy', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,308 @@
+"""The thread pool: every item once, errors, nesting, concurrent callers, forks, and the exit."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from fastdis import _threads
+from fastdis._threads import get_num_threads, parallel_for, set_num_threads
+
+pytestmark = pytest.mark.timeout(60)  # a deadlock is a failure
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    """Two threads, whatever this machine has; afterwards as before."""
+    before = _threads._num_threads
+    set_num_threads(2)
+    yield
+    set_num_threads(before or 1)
+    _threads._num_threads = before
+
+
+def counted(count: int, grain: int = 1) -> np.ndarray:
+    """How often each item was worked on."""
+    seen = np.zeros(count, np.int64)
+
+    def work(start, stop):
+        seen[start:stop] += 1
+
+    parallel_for(work, count, grain)
+    return seen
+
+
+def run_script(body: str) -> str:
+    """What a Python process of its own prints; a hang or an error there fails here."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(body)],
+        capture_output=True, text=True, timeout=40, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 1000])
+@pytest.mark.parametrize("grain", [0, 1, 3, 10_000])
+def test_every_item_is_worked_on_once(threads, count, grain):
+    set_num_threads(threads)
+    assert (counted(count, grain) == 1).all()
+
+
+def test_an_empty_batch_is_not_worked_on():
+    parallel_for(lambda start, stop: pytest.fail("called"), 0)
+
+
+def test_no_task_is_smaller_than_the_grain():
+    sizes = []
+    parallel_for(lambda start, stop: sizes.append(stop - start), 100, grain=30)
+    assert sum(sizes) == 100
+    assert min(sizes) >= 30
+
+
+def test_two_threads_work_at_the_same_time():
+    meet = threading.Barrier(2, timeout=20)  # one thread alone would wait here in vain
+    names = set()
+
+    def work(start, stop):
+        if start < 2:
+            meet.wait()
+        names.add(threading.current_thread().name)
+
+    parallel_for(work, 8)
+    assert len(names) == 2
+
+
+def test_a_nested_call_runs_on_its_own_thread():
+    set_num_threads(3)  # of which the outer call leaves one idle
+    seen = np.zeros((2, 50), np.int64)
+    strays = []
+
+    def outer(start, stop):
+        for i in range(start, stop):
+            here = threading.get_ident()
+
+            def inner(a, b, row=seen[i], here=here):
+                row[a:b] += 1
+                threading.Event().wait(0.005)  # time for an idle thread to come
+                if threading.get_ident() != here:
+                    strays.append(row)
+
+            parallel_for(inner, 50)
+
+    parallel_for(outer, 2)
+    assert (seen == 1).all()
+    assert not strays
+    assert (counted(100) == 1).all()  # the calling thread splits again afterwards
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_the_first_error_is_raised_when_all_started_tasks_have_ended(error):
+    begun, ended = [], []
+    meet = threading.Barrier(2, timeout=20)
+
+    def work(start, stop):
+        begun.append(start)
+        if start < 2:  # the first two tasks run side by side and both fail
+            meet.wait()
+            if start == 0:
+                threading.Event().wait(0.05)  # the later one fails first
+            ended.append(start)
+            raise error(f"task {start}")
+        ended.append(start)
+
+    with pytest.raises(error, match="task 0"):
+        parallel_for(work, 8)
+    assert sorted(begun) == sorted(ended) == [0, 1]  # none is begun after a failure
+    assert (counted(100) == 1).all()  # neither the pool nor this thread has suffered
+
+
+def test_many_python_threads_call_at_once():
+    def caller(i):
+        return all((counted(1 + (i * 37 + k) % 90) == 1).all() for k in range(60))
+
+    with ThreadPoolExecutor(16) as callers:
+        assert all(callers.map(caller, range(32)))
+
+
+def test_the_number_of_threads_may_change_under_running_calls():
+    stop = threading.Event()
+    wrong = []
+
+    def caller():
+        while not stop.is_set():
+            if not (counted(64) == 1).all():
+                wrong.append(1)
+
+    callers = [threading.Thread(target=caller) for _ in range(4)]
+    for thread in callers:
+        thread.start()
+    for n in [1, 3, 2, 4] * 25:
+        set_num_threads(n)
+    stop.set()
+    for thread in callers:
+        thread.join()
+    assert not wrong
+
+
+def test_the_caller_does_it_all_where_no_thread_can_be_started(monkeypatch):
+    def refuse(*arguments, **options):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert (counted(100) == 1).all()
+
+
+def test_finished_work_lets_go_of_its_arrays():
+    import weakref
+
+    class Data:
+        pass
+
+    def fail(start, stop, data):
+        raise ValueError("no")
+
+    data = Data()
+    gone = weakref.ref(data)
+    with pytest.raises(ValueError, match="no"):
+        parallel_for(lambda start, stop, data=data: fail(start, stop, data), 8)
+    del data
+    parallel_for(lambda start, stop: None, 8)  # the pool's threads forget their last task
+    assert gone() is None
+
+
+@needs_fork
+def test_children_forked_among_concurrent_callers_work_and_exit():
+    script = """
+        import os, signal, threading, time, warnings
+        import numpy as np
+        from fastdis import _threads
+        warnings.simplefilter("ignore")
+        _threads.set_num_threads(3)
+
+        def right():
+            seen = np.zeros(200, int)
+            def work(a, b):
+                seen[a:b] += 1
+            _threads.parallel_for(work, 200)
+            return bool((seen == 1).all())
+
+        stop = threading.Event()
+        def hammer():
+            while not stop.is_set():
+                assert right()
+        callers = [threading.Thread(target=hammer) for _ in range(4)]
+        [c.start() for c in callers]
+        codes = []
+        for _ in range(30):
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0 if right() and right() else 3)
+            limit = time.monotonic() + 10
+            while (got := os.waitpid(pid, os.WNOHANG))[0] == 0 and time.monotonic() < limit:
+                time.sleep(0.002)
+            if got[0] == 0:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                codes.append("hang")
+            else:
+                codes.append(os.waitstatus_to_exitcode(got[1]))
+        stop.set()
+        [c.join() for c in callers]
+        print(set(codes), right())
+    """
+    assert run_script(script) == "{0} True"
+
+
+@needs_fork
+def test_worker_processes_make_the_same_clips():
+    """As a data loader does: the parent has used its pool, then forks."""
+    script = """
+        import multiprocessing, warnings
+        import numpy as np
+        from fastdis import _threads
+        from fastdis.synthesis import oscillator
+        warnings.simplefilter("ignore")
+        _threads.set_num_threads(2)
+
+        def clips(seed):
+            return oscillator("square", np.linspace(100, 900, 40) + seed, band_limited=True)
+
+        if __name__ == "__main__":
+            here = [clips(i) for i in range(6)]
+            with multiprocessing.get_context("fork").Pool(3) as pool:
+                there = pool.map_async(clips, range(6)).get(timeout=30)
+            print(all(np.array_equal(a, b) for a, b in zip(here, there)))
+    """
+    assert run_script(script) == "True"
+
+
+@needs_fork
+def test_a_child_forked_inside_a_task_may_split_its_own_batch():
+    script = """
+        import os, warnings
+        from fastdis import _threads
+        warnings.simplefilter("ignore")
+        _threads.set_num_threads(2)
+        codes = []
+
+        def fork(start, stop):
+            pid = os.fork()
+            if pid == 0:
+                seen = []
+                _threads.parallel_for(lambda a, b: seen.extend(range(a, b)), 20)
+                os._exit(0 if sorted(seen) == list(range(20)) else 3)
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+        _threads.parallel_for(fork, 4)
+        print(codes)
+    """
+    assert run_script(script) == "[0, 0, 0, 0]"
+
+
+def test_work_goes_on_while_the_interpreter_exits():
+    """Python closes its thread pools before it calls what atexit holds."""
+    script = """
+        import atexit, threading
+        import numpy as np
+        from fastdis import _threads
+        _threads.set_num_threads(2)
+        seen = np.zeros(100, int)
+
+        def work(start, stop):
+            seen[start:stop] += 1
+
+        atexit.register(lambda: print(seen.tolist() == [3] * 100))
+        atexit.register(_threads.parallel_for, work, 100)
+        _threads.parallel_for(work, 100)
+        threading.Thread(target=_threads.parallel_for, args=(work, 100)).start()
+    """
+    assert run_script(script) == "True"
+
+
+def test_how_many_threads(monkeypatch):
+    assert get_num_threads() == 2
+    monkeypatch.setattr(_threads, "_num_threads", None)
+    monkeypatch.setenv("FASTDIS_NUM_THREADS", "7")
+    assert get_num_threads() == 7
+    monkeypatch.setenv("FASTDIS_NUM_THREADS", "")
+    assert get_num_threads() == _threads._available_cores()
+    for text in ("0", "-1", "two", "1.5"):
+        monkeypatch.setenv("FASTDIS_NUM_THREADS", text)
+        with pytest.raises(ValueError, match="FASTDIS_NUM_THREADS takes an integer >= 1, got"):
+            get_num_threads()
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (1.0, TypeError), (True, TypeError)])
+def test_a_number_of_threads_that_is_none(n, error):
+    with pytest.raises(error, match="n takes an integer >= 1"):
+        set_num_threads(n)
+    assert get_num_threads() == 2
