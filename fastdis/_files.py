@@ -31,11 +31,12 @@ def reading(
     path: str | Path, what: str, errors: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
     """Turn the errors of a truncated or foreign file into a ValueError that names it."""
+    damage: tuple[type[Exception], ...] = (*errors, EOFError, UnicodeDecodeError)
     try:
         yield
     except FileNotFoundError:
         raise FileNotFoundError(f"no such file: {path} (wanted {what})") from None
-    except (*errors, EOFError, UnicodeDecodeError) as error:
+    except damage as error:
         raise ValueError(f"{path} is truncated or is not {what}: {error}") from error
 
 

@@ -19,7 +19,8 @@ def stop_requests() -> Iterator[list[BaseException]]:
     if threading.current_thread() is not threading.main_thread():
         yield wanted
         return
-    before = {n: signal.getsignal(n) or signal.SIG_DFL for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (int(signal.SIGINT), int(signal.SIGTERM))
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in numbers}
 
     def note(number: int, _frame: Any) -> None:
         wanted.append(

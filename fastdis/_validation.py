@@ -62,7 +62,9 @@ def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     raise error(f"{name} takes one of {', '.join(map(repr, options))}, got {describe(value)}{hint}")
 
 
-def array(name: str, value: Any, ndim: int | tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
+def array(
+    name: str, value: Any, ndim: int | tuple[int, ...], dtype: Any = np.float32
+) -> NDArray[Any]:
     """``value`` as a C-contiguous array of real numbers; no copy where it already is one."""
     try:
         result = np.asarray(value)

@@ -84,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
 
     report = add("report", _report, "Write a finished study's report page again.")
     report.add_argument("--path", required=True, help="the run folder")
+    report.add_argument(
+        "--style", default="text", choices=("text", "markdown"), help="of the table"
+    )
 
     info = add("info", _info, "What runs on what here.")
     info.add_argument("--audit", metavar="DATASET", help="also audit an .npz file or shards")
@@ -178,17 +181,18 @@ def _open(path: str, variant: str) -> Any:
 
 def _train(options: argparse.Namespace) -> None:
     from fastdis import datasets
-    from fastdis.studies import syntone
+    from fastdis.studies import train_all
 
     if options.dataset:
         dataset = _open(options.dataset, options.protocol)
     else:
         dataset = datasets.SynTone(options.protocol)
     _say(f"computing the features of {len(dataset):,} clips")
-    syntone.train_all(
-        dataset.in_memory(), Path(options.path), protocol=options.protocol, epochs=options.epochs,
+    train_all(
+        dataset.in_memory(), Path(options.path), options.objective, protocol=options.protocol,
+        epochs=options.epochs,
         batch_size=options.batch_size, latent_dim=options.latent_dim, seed=options.seed,
-        names=options.objective, model=options.model, device=options.device, say=_say,
+        model=options.model, device=options.device, say=_say,
         learning_rate=options.learning_rate, optimizer=options.optimizer,
         patience=options.patience, tensorboard=options.tensorboard,
     )  # fmt: skip
@@ -197,7 +201,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _eval(options: argparse.Namespace) -> None:
     from fastdis import training
-    from fastdis.studies import syntone
+    from fastdis.studies import score
 
     sets: dict[str, Any] = {}
     for path in options.model:
@@ -214,9 +218,7 @@ def _eval(options: argparse.Namespace) -> None:
             if key not in sets:
                 sets[key] = source.in_memory()
             dataset = sets[key]
-        scores = syntone.score(
-            result.model, dataset, Path(path), options.num_experiments, options.seed
-        )
+        scores = score(result.model, dataset, Path(path), options.num_experiments, options.seed)
         _print_scores(path, scores)
 
 
@@ -233,7 +235,7 @@ def _report(options: argparse.Namespace) -> None:
     from fastdis.studies import syntone
 
     results = syntone.load(options.path)
-    print(reports.score_table(results))
+    print(reports.score_table(results, style=options.style))
     print(reports.write(results, Path(options.path) / "report.html"))
 
 

@@ -184,7 +184,8 @@ class FactorSpace:
     def index_of(self, levels: ArrayLike) -> NDArray[np.int64]:
         """The flat indices ``(N,)`` of rows given by their levels ``(N, K)``."""
         rows = _validation.array("levels", levels, 2, np.int64)
-        return np.ravel_multi_index(tuple(rows.T), self.shape).astype(np.int64)
+        flat: NDArray[np.int64] = np.ravel_multi_index(tuple(rows.T), self.shape).astype(np.int64)
+        return flat
 
     def sample(
         self, n: int, seed: int, correlation: Mapping[tuple[str, str], float] | None = None

@@ -162,8 +162,7 @@ def train(
     device = torch.device(config.device)
     with _seeded(config.seed, device), stop_requests() as stop:
         objective.prepare(model.latent_dim, len(rows))
-        # channels-last is up to three times faster for these convolutions on a CPU.
-        model.to(device, memory_format=torch.channels_last)
+        _place(model, device)
         objective.to(device)
         optimizers = _optimizers(model, objective, config)
         folder = RunFolder(config.path)
@@ -295,7 +294,7 @@ def load(path: str | Path, *, which: str = "last", device: str = "cpu") -> Train
     _checkpoints.into_module("model", model, tensors, folder / f"{which}.safetensors")
     if which == "last":
         _checkpoints.into_module("objective", objective, tensors, folder / LAST)
-    model.to(torch.device(device), memory_format=torch.channels_last)
+    _place(model, torch.device(device))
     model.eval()
     objective.to(device)
     return TrainResult(model, objective, state["history"], state["best_epoch"], config)
@@ -330,6 +329,11 @@ def _check(
     if torch.device(config.device).type == "cuda" and not torch.cuda.is_available():
         raise RuntimeError(f"device {config.device!r} was asked for, but there is no CUDA device")
     return rows, held_out
+
+
+def _place(model: Any, device: torch.device) -> None:
+    """Channels-last is up to three times faster for these convolutions on a CPU."""
+    model.to(device, memory_format=torch.channels_last)
 
 
 def _to_device(features: NDArray[np.float32], device: torch.device) -> Tensor:

@@ -116,7 +116,7 @@ def test_info(capsys):
 def test_info_audits(tmp_path, capsys):
     path = datasets.save_npz(datasets.SynTone(num_freqs=20, num_amps=4), tmp_path / "a.npz")
     assert cli.main(["info", "--audit", str(path)]) == 0
-    assert "amplitude is erased" in capsys.readouterr().out
+    assert "Amplitude is erased" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", [[], ["run"], ["train"]])

@@ -251,22 +251,23 @@ def _sentence(
     factor: Factor, alike: float, score: float, measure: str, chance: float,
     aliasing: float | None, passes: bool,
 ) -> str:  # fmt: skip
+    name = factor.name.capitalize()
     if factor.size == 1:
-        return f"{factor.name} has one level: there is nothing to recover."
+        return f"{name} has one level: there is nothing to recover."
     found = f"a held-out predictor reaches {measure} {score:.2f} (chance {chance:.2f})"
     if alike > 1.0 - _PASS_SHARE:
         text = (
-            f"{factor.name} is erased: {alike:.0%} of neighbouring levels have the same features, "
+            f"{name} is erased: {alike:.0%} of neighbouring levels have the same features, "
             f"and {found}. No model can learn it from this input."
         )
     elif passes:
         text = (
-            f"{factor.name} can be recovered: {1.0 - alike:.0%} of neighbouring levels differ, "
+            f"{name} can be recovered: {1.0 - alike:.0%} of neighbouring levels differ, "
             f"and {found}."
         )
     else:
         text = (
-            f"{factor.name} is in doubt: {alike:.0%} of neighbouring levels have the same "
+            f"{name} is in doubt: {alike:.0%} of neighbouring levels have the same "
             f"features, and {found}."
         )
     if aliasing is not None and aliasing > _PASS_SHARE:

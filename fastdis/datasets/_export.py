@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastdis import _files, _threads, _validation
 from fastdis.datasets._base import CHUNK, Dataset
@@ -65,7 +66,9 @@ def export_audio(
                     f"clip {missing[int(np.abs(audio).max(axis=1).argmax())]} exceeds 1"
                 )
 
-            def write(a: int, b: int, missing: list[int] = missing, audio: object = audio) -> None:
+            def write(
+                a: int, b: int, missing: list[int] = missing, audio: NDArray[np.float32] = audio
+            ) -> None:
                 for k in range(a, b):
                     with _files.replacing(folder / names[missing[k]]) as partial:
                         soundfile.write(

@@ -70,11 +70,13 @@ class MelDataset(Dataset):
         )  # fmt: skip
         if self.variant == "published":
             peak = np.abs(audio).max(axis=1, keepdims=True)
-            audio = 0.5 * audio / np.where(peak > 0.0, peak, 1.0)
+            audio *= 0.5 / np.where(peak > 0.0, peak, 1.0)
         return np.clip(audio, -1.0, 1.0)
 
 
 def _divide_columns(mel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each frame divided by its largest value, a silent one left as it is (librosa's normalize)."""
     largest = mel.max(axis=1, keepdims=True, initial=0.0)
-    return mel / np.where(largest < np.finfo(mel.dtype).tiny, np.float32(1.0), largest)
+    largest[largest < np.finfo(np.float32).tiny] = 1.0
+    divided: NDArray[np.float32] = mel / largest
+    return divided

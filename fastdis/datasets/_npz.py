@@ -113,7 +113,7 @@ def save_npz(
         with _member(archive, "x") as member:
             shape = (len(dataset), samples)
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            npy.write_array_header_2_0(member, header)  # type: ignore[arg-type]
+            npy.write_array_header_2_0(member, header)
             for start in range(0, len(dataset), CHUNK):
                 stop = min(start + CHUNK, len(dataset))
                 member.write(dataset.audio(slice(start, stop)).tobytes())
@@ -180,7 +180,7 @@ def _read_member(archive: zipfile.ZipFile, key: str) -> Any:
             raise ValueError(f"{name} says shape {shape}, more than it holds")
         data = np.empty(count, dtype)
         # In pieces, as a read of all at once would hold the bytes twice.
-        view = memoryview(data).cast("B")
+        view = memoryview(data.data).cast("B")
         done = 0
         while done < len(view):
             n = member.readinto(view[done : done + (1 << 24)])  # type: ignore[attr-defined]

@@ -88,7 +88,7 @@ def _write_shard(dataset: Dataset, file: Path, start: int, stop: int) -> str:
         with open(partial, "wb") as out:
             shape = (stop - start, *dataset.feature_shape)
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(out, header)  # type: ignore[arg-type]
+            np.lib.format.write_array_header_1_0(out, header)
             for a in range(start, stop, CHUNK):
                 out.write(dataset.features(slice(a, min(a + CHUNK, stop))).tobytes())
         return _digest(partial)

@@ -181,13 +181,14 @@ def _kinds(
     factors = values.shape[1]
     space = getattr(table, "space", None)
     known = [factor.kind for factor in space.factors] if space is not None else [""] * factors
+    levels = [len(factor.values) for factor in space.factors] if space is not None else []
     flags = _flags(discrete, factors)
     result = []
     for k in range(factors):
         flag = flags[k]
         if flag is None and known[k]:
             # More levels than bins hold more entropy than any binned code can tell.
-            many = known[k] == "ordinal" and space.factors[k].size > bins
+            many = known[k] == "ordinal" and levels[k] > bins
             result.append("continuous" if many else known[k])
             continue
         if flag is None:

@@ -171,8 +171,9 @@ def joint_histogram(
         The number of bins, 2 to 65,536.
     discrete
         Which factors keep their levels: True or False for all, or one bool a factor. With None
-        the kinds of a FactorTable decide (``"continuous"`` factors are cut, and ordinal ones of
-        more levels than ``bins``), and for a plain array its columns do: integers, bools and text are discrete, and so is a float column of
+        the kinds of a FactorTable decide: ``"continuous"`` factors are cut, and so are ordinal
+        ones of more levels than ``bins``, as no binned code could tell them all. For a plain
+        array its columns do: integers, bools and text are discrete, and so is a float column of
         at most ``bins`` distinct values. A discrete factor is categorical if it holds text or
         whole numbers, else ordinal.
     like

@@ -6,6 +6,7 @@ terminal or a Markdown file.
 
 from fastdis.reports.page import write
 from fastdis.reports.results import ModelResult, Results
+from fastdis.reports.summary import summary
 from fastdis.reports.tables import score_table
 
-__all__ = ["ModelResult", "Results", "score_table", "write"]
+__all__ = ["ModelResult", "Results", "score_table", "summary", "write"]

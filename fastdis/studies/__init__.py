@@ -1,5 +1,6 @@
 """Published systems, one short file each: recipes that only compose the other stages."""
 
 from fastdis.studies import syntone
+from fastdis.studies._common import score, train_all
 
-__all__ = ["syntone"]
+__all__ = ["score", "syntone", "train_all"]

@@ -8,19 +8,21 @@ of the scoring can be told from that of the training.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import torch
 
-from fastdis import _files, _validation, datasets, metrics, models, objectives, training
-from fastdis.reports import ModelResult, Results
+from fastdis import _files, _validation, datasets, metrics, objectives, training
+from fastdis.reports import ModelResult, Results, summary
+from fastdis.studies._common import score, train_all
 
-OBJECTIVES = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
+OBJECTIVES = objectives.names()
 PROTOCOLS = ("published", "sound")
-STUDY = "study.json"
+STUDY, SUMMARY = "study.json", "results.json"
 
 # Table 1 of the paper: mean and standard deviation over 10 evaluation runs.
 TABLE_1 = {
@@ -118,15 +120,17 @@ def run(
         if not (folder / protocol / "audit.json").exists():
             audit = datasets.audit(dataset, seed=seed)
             _files.write_json(folder / protocol / "audit.json", audit.to_dict())
-        results = train_all(
-            dataset, folder / protocol, protocol=protocol, epochs=size.epochs,
+        trained = train_all(
+            dataset, folder / protocol, OBJECTIVES, protocol=protocol, epochs=size.epochs,
             batch_size=size.batch_size, latent_dim=size.latent_dim, seed=seed, device=device,
             progress=progress, say=say,
         )  # fmt: skip
-        for name, result in results.items():
+        for name, result in trained.items():
             say(f"{protocol}: scoring {name}")
             score(result.model, dataset, folder / protocol / name, size.runs, seed)
-    return load(folder)
+    results = load(folder)
+    _files.write_json(folder / SUMMARY, {"device": _device_name(device), **summary(results)})
+    return results
 
 
 def make_dataset(protocol: str, size: Preset) -> datasets.InMemory:
@@ -134,54 +138,6 @@ def make_dataset(protocol: str, size: Preset) -> datasets.InMemory:
     return datasets.SynTone(
         protocol, num_freqs=size.num_freqs, num_amps=size.num_amps
     ).in_memory()  # fmt: skip
-
-
-def train_all(
-    dataset: datasets.Dataset, folder: Path, *, protocol: str, epochs: int, batch_size: int = 64,
-    latent_dim: int = 8, seed: int = 0, names: Sequence[str] = OBJECTIVES, model: str = "conv3",
-    device: str = "cpu", progress: bool = True, say: Callable[[str], None] = print, **config: Any,
-) -> dict[str, training.TrainResult]:  # fmt: skip
-    """Train a model for each objective, each in its own run folder, each resumable.
-
-    FactorVAE gets twice the batch, as it splits it, and twice the epochs, so that its VAE takes as
-    many steps of as many clips as the others; so does the reference.
-    """
-    results = {}
-    for name in names:
-        twice = 2 if name == "factor_vae" else 1
-        say(f"{protocol}: training {name}")
-        results[name] = training.train(
-            models.build(model, latent_dim, dataset.feature_shape, seed=seed),
-            objectives.build(name, protocol=protocol),
-            dataset,
-            training.TrainConfig(
-                epochs=twice * epochs, batch_size=twice * batch_size, seed=seed, device=device,
-                progress=progress, path=str(folder / name), **config,
-            ),
-        )  # fmt: skip
-    return results
-
-
-def score(
-    model: Any, dataset: datasets.Dataset, folder: Path, runs: int, seed: int = 0
-) -> dict[str, Any]:
-    """Score a model by both protocols and write ``scores.json``, unless it is there already."""
-    file = folder / "scores.json"
-    asked = {"runs": runs, "seed": seed, "dataset": dataset.options()}
-    if file.exists():
-        told: dict[str, Any] = _files.read_json(file, "a model's scores")
-        if told.get("asked") == asked:
-            return told
-    told = {
-        convention: metrics.evaluate_model(
-            model, dataset, convention=convention, runs=runs, seed=seed
-        )
-        for convention in metrics.CONVENTIONS
-    }
-    told["mutual_information"] = metrics.code_information(model, dataset).tolist()
-    told["asked"] = asked
-    _files.write_json(file, told)
-    return told
 
 
 def load(path: str | Path) -> Results:
@@ -222,6 +178,12 @@ def load(path: str | Path) -> Results:
         repeat=_repeat(size, told["seed"]),
         seed=told["seed"],
     )
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {os.cpu_count()} cores"
 
 
 def _summary(size: Preset, audits: dict[str, datasets.Audit]) -> list[str]:

@@ -1,0 +1,34 @@
+"""Results -> plain values for a JSON file: scores, training time, versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastdis.reports.page import versions
+from fastdis.reports.results import ModelResult, Results
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """What a later run or another machine is compared with: no weights, no pictures, no sound."""
+    return {
+        "title": results.title,
+        "settings": dict(results.settings),
+        "versions": versions(),
+        "audits": {name: audit.to_dict() for name, audit in results.audits.items()},
+        "models": [_model(result) for result in results.models],
+    }
+
+
+def _model(result: ModelResult) -> dict[str, Any]:
+    last = result.history[-1] if result.history else {}
+    seconds = sum(row["seconds"] for row in result.history)
+    clips = sum(row["seconds"] * row["clips_per_second"] for row in result.history)
+    return {
+        "name": result.name,
+        "protocol": result.protocol,
+        "epochs": len(result.history),
+        "seconds": round(seconds, 2),
+        "clips_per_second": round(clips / seconds, 1) if seconds else None,
+        "validation": last.get("validation", {}),
+        "scores": result.scores,
+    }
