@@ -23,9 +23,8 @@ cdef extern from "spectral.h" nogil:
         const float *packed, Py_ssize_t stride, const float *window, Py_ssize_t n,
         Py_ssize_t hop, Py_ssize_t start, Py_ssize_t frames, float *y, Py_ssize_t samples)
     void fastdis_project_phase(
-        const float *packed, Py_ssize_t stride, Py_ssize_t n, const float *gain,
-        Py_ssize_t frames, float inertia, const float *magnitude, float *previous, float *target,
-        Py_ssize_t target_stride)
+        float *packed, Py_ssize_t stride, Py_ssize_t n, const float *gain, Py_ssize_t frames,
+        float inertia, const float *magnitude, float *previous)
     int fastdis_mel_least_squares(
         const float *mel, Py_ssize_t mels, Py_ssize_t frames, Py_ssize_t pitch,
         const int32_t *first, const int32_t *band, const float *weight, Py_ssize_t steps,
@@ -103,15 +102,14 @@ def overlap_add(
 
 
 def project_phase(
-    const float complex[:, :] packed, const float[::1] gain, float inertia,
-    const float[:, :, ::1] magnitude, float[:, :, :, ::1] previous, float complex[:, :] target,
+    float complex[:, :] packed, const float[::1] gain, float inertia,
+    const float[:, :, ::1] magnitude, float[:, :, :, ::1] previous,
 ):
-    cdef Py_ssize_t stride = pitch_of(packed), target_stride = pitch_of(target)
+    cdef Py_ssize_t stride = pitch_of(packed)
     with nogil:
         fastdis_project_phase(
-            <const float *>&packed[0, 0], stride, packed.shape[1], &gain[0], gain.shape[0],
-            inertia, &magnitude[0, 0, 0], &previous[0, 0, 0, 0], <float *>&target[0, 0],
-            target_stride)
+            <float *>&packed[0, 0], stride, packed.shape[1], &gain[0], gain.shape[0], inertia,
+            &magnitude[0, 0, 0], &previous[0, 0, 0, 0])
 
 
 def mel_least_squares(

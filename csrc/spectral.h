@@ -1,6 +1,6 @@
 /* Spectral kernels; fastdis/_kernels/reference.py says what each one computes. Rows of `packed`
-   lie `stride` complex numbers apart, rows of `spectrum` or `mel` lie `pitch` entries apart; complex
-   numbers are interleaved floats. */
+   lie `stride` complex numbers apart, rows of `spectrum` and `mel` lie `pitch` entries apart;
+   complex numbers are interleaved floats. */
 #ifndef FASTDIS_SPECTRAL_H
 #define FASTDIS_SPECTRAL_H
 
@@ -28,9 +28,9 @@ void fastdis_overlap_add(const float *packed, ptrdiff_t stride, const float *win
                          ptrdiff_t n, ptrdiff_t hop, ptrdiff_t start, ptrdiff_t frames, float *y,
                          ptrdiff_t samples);
 
-void fastdis_project_phase(const float *packed, ptrdiff_t stride, ptrdiff_t n, const float *gain,
+void fastdis_project_phase(float *packed, ptrdiff_t stride, ptrdiff_t n, const float *gain,
                            ptrdiff_t frames, float inertia, const float *magnitude,
-                           float *previous, float *target, ptrdiff_t target_stride);
+                           float *previous);
 
 int fastdis_mel_least_squares(const float *mel, ptrdiff_t mels, ptrdiff_t frames, ptrdiff_t pitch,
                               const int32_t *first, const int32_t *band, const float *weight,

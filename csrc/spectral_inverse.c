@@ -69,8 +69,8 @@ void fastdis_overlap_add(const float *packed, ptrdiff_t stride, const float *win
     }
 }
 
-/* Real parts A, B and imaginary parts A, -B of bins k ... of both frames: with Z and its mirror
-   image M, Re = (Z + M) / 2 and Im = swapped (Z - M) / 2. Signs do not matter to a magnitude. */
+/* Real parts of A, B and imaginary parts of A, -B for `count` bins: with Z and its mirror image M,
+   Re = (Z + M) / 2 and Im = swapped (Z - M) / 2. Signs do not matter to a magnitude. */
 static inline void split_bins(const float *restrict z, const float *restrict mirror,
                               const float half[2], ptrdiff_t count, float *restrict re,
                               float *restrict im)
@@ -119,9 +119,9 @@ static inline void reverse_copy(const float *last, ptrdiff_t count, float *out)
 }
 
 FASTDIS_CLONES
-void fastdis_project_phase(const float *packed, ptrdiff_t stride, ptrdiff_t n, const float *gain,
+void fastdis_project_phase(float *packed, ptrdiff_t stride, ptrdiff_t n, const float *gain,
                            ptrdiff_t frames, float inertia, const float *magnitude,
-                           float *previous, float *target, ptrdiff_t target_stride)
+                           float *previous)
 {
     float mirror[2 * TILE] ALIGNED, re[2 * TILE] ALIGNED, im[2 * TILE] ALIGNED;
     ptrdiff_t bins = n / 2 + 1;
@@ -133,12 +133,11 @@ void fastdis_project_phase(const float *packed, ptrdiff_t stride, ptrdiff_t n, c
             reverse_copy(packed + 2 * image, count, mirror);
             split_bins(packed + 2 * k, mirror, half, count, re, im);
             project(magnitude + 2 * k, inertia, count, previous_re, previous_im, re, im);
-            join_bins(re, im, count, target + 2 * k, mirror);
+            join_bins(re, im, count, packed + 2 * k, mirror);
             for (ptrdiff_t j = 0; j < count; j++)
-                ((complex_bits *)target)[image - j] = ((const complex_bits *)mirror)[j];
+                ((complex_bits *)packed)[image - j] = ((const complex_bits *)mirror)[j];
         }
         packed += 2 * stride;
-        target += 2 * target_stride;
         magnitude += 2 * bins;
         previous += 4 * bins;
     }
@@ -147,8 +146,8 @@ void fastdis_project_phase(const float *packed, ptrdiff_t stride, ptrdiff_t n, c
 /* One step of FISTA for 32 frames: x is the iterate, z the point ahead of it, r = A z - b. */
 static inline void least_squares_step(const sparse_filters *filters, ptrdiff_t bins,
                                       const float *step, float momentum,
-                                      const float (*restrict r)[FRAMES], float (*restrict x)[FRAMES],
-                                      float (*restrict z)[FRAMES])
+                                      const float (*restrict r)[FRAMES],
+                                      float (*restrict x)[FRAMES], float (*restrict z)[FRAMES])
 {
     for (ptrdiff_t k = 0; k < bins; k++) {
         float gradient[FRAMES] ALIGNED = {0};

@@ -102,9 +102,10 @@ def into_optimizer(
     prefix: str, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
 ) -> None:
     """Load the state that :func:`of_optimizer` named; learning rates stay the optimizer's own."""
-    state: dict[int, dict[str, Tensor]] = {}
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for key, value in _under(prefix, tensors).items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+        parameter = parameters[int(index)]
+        # A fused step walks state and weights as one stretch of memory: the same strides in both.
+        like = torch.empty_like(parameter) if value.shape == parameter.shape else value
+        optimizer.state[parameter][name] = like.to(parameter.device).copy_(value)

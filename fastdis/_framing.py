@@ -104,10 +104,10 @@ class Framing:
 
     def spectra(
         self, clips: NDArray[np.float32]
-    ) -> Iterator[tuple[int, slice, NDArray[np.complex64], NDArray[np.float32]]]:
-        """Transformed frames, block by block: ``(clip, which frames, packed rows, gain)``.
+    ) -> Iterator[tuple[int, slice, fft.Transform, NDArray[np.float32]]]:
+        """Transformed frames, block by block: ``(clip, which frames, transform, gain)``.
 
-        Rows and gain are valid until the next block is asked for.
+        Both belong to the caller until the next block is asked for.
         """
         pack = _kernels.get("pack_frames")
         start = -self.pad
@@ -119,9 +119,9 @@ class Framing:
                 clip, start = np.pad(clip, self.pad, mode=self.pad_mode), 0  # type: ignore[call-overload]
             for block, (transform, gain) in runs:
                 first = start + block.start * self.hop
-                pack(clip, self.taps, self.hop, first, transform.input, gain)
-                transform.execute()
-                yield i, block, transform.output, gain
+                pack(clip, self.taps, self.hop, first, transform.time, gain)
+                transform.forward()
+                yield i, block, transform, gain
 
     def _workspace(self, block: slice) -> tuple[fft.Transform, NDArray[np.float32]]:
         frames = block.stop - block.start

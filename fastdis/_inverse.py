@@ -20,7 +20,7 @@ from fastdis._threads import parallel_for
 RandomState = int | np.random.RandomState | np.random.Generator | None
 Turns = NDArray[np.float64] | None
 
-_LEAST_SQUARES_STEPS = 64  # as near as a quasi-Newton method comes, at 1e-3 of the cost
+_LEAST_SQUARES_STEPS = 64  # residual within 1 % of the mel's norm of the optimum
 _CLIPS_DRAWN = 64  # clips whose first phases stand in memory at once
 
 
@@ -53,11 +53,11 @@ class Synthesis:
     scale: NDArray[np.float32]
 
     def _add(self, transform: fft.Transform, block: slice, y: NDArray[np.float32]) -> None:
-        transform.execute()
+        transform.backward()
         hop = self.framing.hop
         start = block.start * hop - self.framing.pad
         frames = block.stop - block.start
-        _kernels.get("overlap_add")(transform.output, self.taps, hop, start, frames, y)
+        _kernels.get("overlap_add")(transform.time, self.taps, hop, start, frames, y)
 
     def invert(self, spectrum: NDArray[np.complex64], y: NDArray[np.float32]) -> None:
         """``spectrum (F, frames)`` into ``y (samples,)``."""
@@ -65,8 +65,8 @@ class Synthesis:
         y[:] = 0
         for block in blocks(self.framing.n_fft, self.frames):
             rows = (block.stop - block.start + 1) // 2
-            transform = fft.transform(rows, self.framing.n_fft, inverse=True)
-            pack(spectrum[:, block], transform.input)
+            transform = fft.transform(rows, self.framing.n_fft)
+            pack(spectrum[:, block], transform.frequency)
             self._add(transform, block, y)
         y *= self.scale
 
@@ -100,12 +100,10 @@ class Synthesis:
     ) -> None:
         """One iteration on the clip ``y``; the spectra are laid out for ``project_phase``."""
         project = _kernels.get("project_phase")
-        n_fft = self.framing.n_fft
         following = np.zeros_like(y)
-        for _, block, packed, gain in self.framing.spectra(y[None]):
-            rows = slice(block.start // 2, block.start // 2 + len(packed))
-            transform = fft.transform(len(packed), n_fft, inverse=True)
-            project(packed, gain, inertia, magnitude[rows], previous[rows], transform.input)
+        for _, block, transform, gain in self.framing.spectra(y[None]):
+            rows = slice(block.start // 2, (block.stop + 1) // 2)
+            project(transform.frequency, gain, inertia, magnitude[rows], previous[rows])
             self._add(transform, block, following)
         np.multiply(following, self.scale, out=y)
 
@@ -184,7 +182,7 @@ def mel_magnitudes(
 
     def work(start: int, stop: int) -> None:
         for i in range(start, stop):
-            solve(mels[i], bank.first, bank.band, bank.weight, _LEAST_SQUARES_STEPS, result[i])
+            solve(mels[i], *bank.columns, _LEAST_SQUARES_STEPS, result[i])
         result[start:stop] **= 1 / power
 
     parallel_for(work, len(mels))

@@ -30,6 +30,11 @@ class MelFilters(NamedTuple):
     weight: NDArray[np.float32]
     empty: int
 
+    @property
+    def columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+        """The filters as the kernels take them."""
+        return self.first, self.band, self.weight
+
 
 def _hz_to_mel(hz: float, htk: bool) -> float:
     if htk:

@@ -103,8 +103,8 @@ def stft(
 
     def work(start: int, stop: int) -> None:
         _check_level(clips, start, stop)
-        for i, block, packed, gain in frame.spectra(clips[start:stop]):
-            unpack(packed, gain, result[start + i, :, block])
+        for i, block, transform, gain in frame.spectra(clips[start:stop]):
+            unpack(transform.frequency, gain, result[start + i, :, block])
 
     parallel_for(work, len(clips))
     return result[0] if single else result
@@ -287,9 +287,9 @@ def melspectrogram(
 
     def work(start: int, stop: int) -> None:
         _check_level(clips, start, stop)
-        for i, block, packed, gain in frame.spectra(clips[start:stop]):
+        for i, block, transform, gain in frame.spectra(clips[start:stop]):
             out = result[start + i, :, block]
-            mel_from_packed(packed, gain, power, bank.first, bank.band, bank.weight, out)
+            mel_from_packed(transform.frequency, gain, power, *bank.columns, out)
 
     parallel_for(work, len(clips))
     return result[0] if single else result

@@ -28,8 +28,8 @@ def case(request, rng):
     window = (0.1 + rng.random(n)).astype(np.float32)
     transform = fft.transform((frames + 1) // 2, n)
     gain = np.empty(frames, np.float32)
-    native.pack_frames(y, window, hop, start, transform.input, gain)
-    transform.execute()
+    native.pack_frames(y, window, hop, start, transform.time, gain)
+    transform.forward()
     return request.param, y, window, transform, gain
 
 
@@ -55,7 +55,7 @@ def test_pack_frames(case):
     expected = np.empty(frames, np.float32)
     reference.pack_frames(y, window, hop, start, packed, expected)
     np.testing.assert_array_equal(gain, expected)
-    np.testing.assert_array_equal(transform.input, packed)
+    np.testing.assert_array_equal(transform.time, packed)
 
 
 def test_pack_frames_lifts_by_powers_of_two_and_marks_silence():
@@ -71,8 +71,8 @@ def test_unpack_spectrum(case):
     (n, frames, *_), _, _, transform, gain = case
     wide = np.full((n // 2 + 1, frames + 3), 7 + 7j, np.complex64)
     expected = np.empty((n // 2 + 1, frames), np.complex64)
-    native.unpack_spectrum(transform.output, gain, wide[:, 1:-2])
-    reference.unpack_spectrum(transform.output, gain, expected)
+    native.unpack_spectrum(transform.frequency, gain, wide[:, 1:-2])
+    reference.unpack_spectrum(transform.frequency, gain, expected)
     _close(wide[:, 1:-2], expected, 1e-7)
     assert (wide[:, [0, -2, -1]] == 7 + 7j).all()
 
@@ -87,7 +87,7 @@ def test_mel_from_packed(case, power):
     for kernel, out in (
         (native.mel_from_packed, wide[:, :-2]), (reference.mel_from_packed, expected),
     ):  # fmt: skip
-        kernel(transform.output, gain, power, bank.first, bank.band, bank.weight, out)
+        kernel(transform.frequency, gain, power, *bank.columns, out)
     _close(wide[:, :-2], expected, 1e-6)  # the order of summation differs
     assert (wide[:, -2:] == 7).all()
 
@@ -96,18 +96,18 @@ def test_pack_spectrum_and_overlap_add(case, rng):
     (n, frames, hop, samples, start), _, window, _, _ = case
     shape = (n // 2 + 1, frames)
     spectrum = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64)
-    inverse = fft.transform((frames + 1) // 2, n, inverse=True)
-    expected = np.empty_like(inverse.input)
-    inverse.input[...] = np.nan  # every entry is written
-    native.pack_spectrum(spectrum, inverse.input)
+    inverse = fft.transform((frames + 1) // 2, n)
+    expected = np.empty_like(inverse.frequency)
+    inverse.frequency[...] = np.nan  # every entry is written
+    native.pack_spectrum(spectrum, inverse.frequency)
     reference.pack_spectrum(spectrum, expected)
-    np.testing.assert_array_equal(inverse.input, expected)
-    inverse.execute()
+    np.testing.assert_array_equal(inverse.frequency, expected)
+    inverse.backward()
     first = np.fft.irfft(spectrum[:, 0], n) * n
-    _close(inverse.output[0].real, first.astype(np.float32), 1e-6)
+    _close(inverse.time[0].real, first.astype(np.float32), 1e-6)
     y, y_expected = np.ones((2, samples), np.float32)
-    native.overlap_add(inverse.output, window, hop, start, frames, y)
-    reference.overlap_add(inverse.output, window, hop, start, frames, y_expected)
+    native.overlap_add(inverse.time, window, hop, start, frames, y)
+    reference.overlap_add(inverse.time, window, hop, start, frames, y_expected)
     _close(y, y_expected, 1e-6)
 
 
@@ -122,11 +122,11 @@ def test_project_phase(case, rng):
     if frames % 2:
         magnitude[-1, :, 1], previous[-1, :, :, 1] = 0, 0
     previous_expected = previous.copy()
-    target, expected = np.full((2, rows, n), np.nan, np.complex64)
-    native.project_phase(transform.output, gain, 0.5, magnitude, previous, target)
-    reference.project_phase(transform.output, gain, 0.5, magnitude, previous_expected, expected)
+    expected = transform.frequency.copy()
+    native.project_phase(transform.frequency, gain, 0.5, magnitude, previous)
+    reference.project_phase(expected, gain, 0.5, magnitude, previous_expected)
     _close(previous, previous_expected, 1e-7)
-    _close(target, expected, 1e-5)  # 1 / |Y| magnifies the rounding of a small Y
+    _close(transform.frequency, expected, 1e-5)  # 1 / |Y| magnifies the rounding of a small Y
 
 
 @pytest.mark.filterwarnings("ignore:.*mel filters hold no")
@@ -137,8 +137,8 @@ def test_mel_least_squares(rng, n, frames):
     mel = rng.random((30, frames)).astype(np.float32)
     mel[:, 0] = 0
     found, expected = np.full((2, n // 2 + 1, frames), np.nan, np.float32)
-    native.mel_least_squares(mel, bank.first, bank.band, bank.weight, 40, found)
-    reference.mel_least_squares(mel, bank.first, bank.band, bank.weight, 40, expected)
+    native.mel_least_squares(mel, *bank.columns, 40, found)
+    reference.mel_least_squares(mel, *bank.columns, 40, expected)
     _close(found, expected, 1e-4)  # 40 steps, each with its own rounding
     assert found.min() >= 0
     assert (found[:, 0] == 0).all()
@@ -147,9 +147,7 @@ def test_mel_least_squares(rng, n, frames):
 def test_no_steps_is_silence():
     bank = _bank(64, 4)
     found = np.full((33, 2), np.nan, np.float32)
-    native.mel_least_squares(
-        np.ones((4, 2), np.float32), bank.first, bank.band, bank.weight, 0, found
-    )
+    native.mel_least_squares(np.ones((4, 2), np.float32), *bank.columns, 0, found)
     assert (found == 0).all()
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PLANS_PER_THREAD = 16
-_BLOCK_SAMPLES = 32768  # complex samples of a block: input and output together stay in a 1 MB L2
+_BLOCK_SAMPLES = 32768  # complex samples of a block: both sides of it stay in a 1 MB L2 cache
 _BLOCK_ROWS = 64
 
 _local = threading.local()
@@ -61,48 +61,45 @@ def _rows(rows: int, n: int) -> NDArray[np.complex64]:
 
 
 class Transform:
-    """An unnormalised complex DFT of each row of ``input`` into ``output``, both ``(rows, n)``.
+    """Unnormalised complex DFTs between the rows of ``time`` and ``frequency``, both ``(rows, n)``.
 
-    ``execute()`` computes ``output[r, k] = sum_i input[r, i] exp(-+2j pi i k / n)``.
+    ``frequency[r, k] = sum_i time[r, i] exp(-2j pi i k / n)``, and back with ``+2j``.
     """
 
-    def __init__(self, rows: int, n: int, inverse: bool) -> None:
-        self.input = _rows(rows, n)
-        self.output = _rows(rows, n)
-        self._inverse = inverse
+    def __init__(self, rows: int, n: int) -> None:
+        self.time = _rows(rows, n)
+        self.frequency = _rows(rows, n)
         pyfftw = _pyfftw()
-        self.execute: Any = self._scipy
+        self.forward: Any = self._scipy_forward
+        self.backward: Any = self._scipy_backward
         if pyfftw is not None:
-            plan = pyfftw.FFTW(
-                self.input,
-                self.output,
-                axes=(1,),
-                direction="FFTW_BACKWARD" if inverse else "FFTW_FORWARD",
-                flags=("FFTW_ESTIMATE",),
-                threads=1,
-            )
-            self.execute = plan.execute
+            options = {"axes": (1,), "flags": ("FFTW_ESTIMATE",), "threads": 1}
+            back = {"direction": "FFTW_BACKWARD"}
+            self.forward = pyfftw.FFTW(self.time, self.frequency, **options).execute
+            self.backward = pyfftw.FFTW(self.frequency, self.time, **options, **back).execute
 
-    def _scipy(self) -> None:
+    def _scipy_forward(self) -> None:
         import scipy.fft
 
-        if self._inverse:
-            self.output[...] = scipy.fft.ifft(self.input, axis=1, norm="forward", workers=1)
-        else:
-            self.output[...] = scipy.fft.fft(self.input, axis=1, workers=1)
+        self.frequency[...] = scipy.fft.fft(self.time, axis=1, workers=1)
+
+    def _scipy_backward(self) -> None:
+        import scipy.fft
+
+        self.time[...] = scipy.fft.ifft(self.frequency, axis=1, norm="forward", workers=1)
 
 
-def transform(rows: int, n: int, inverse: bool = False) -> Transform:
+def transform(rows: int, n: int) -> Transform:
     """This thread's transform of that size; its buffers are overwritten by the next user."""
     if not hasattr(_local, "plans"):
         _local.plans = OrderedDict()
-    plans: OrderedDict[tuple[int, int, bool], Transform] = _local.plans
-    key = (rows, n, inverse)
+    plans: OrderedDict[tuple[int, int], Transform] = _local.plans
+    key = (rows, n)
     if key in plans:
         plans.move_to_end(key)
         return plans[key]
     with _planner:
-        plans[key] = Transform(rows, n, inverse)
+        plans[key] = Transform(rows, n)
         if len(plans) > _PLANS_PER_THREAD:
             plans.popitem(last=False)
     return plans[key]

@@ -131,9 +131,8 @@ def project_phase(
     inertia: float,
     magnitude: NDArray[np.float32],
     previous: NDArray[np.float32],
-    target: NDArray[np.complex64],
 ) -> None:
-    """One fast Griffin-Lim update: transformed rows in, rows to transform back into ``target``.
+    """One fast Griffin-Lim update of transformed rows, in place; they are to be transformed back.
 
     Each spectrum X becomes ``magnitude * Y / |Y|`` with ``Y = X - inertia * previous``, and
     ``previous`` becomes X. ``magnitude (R, F, 2)`` has the two frames of a row side by side;
@@ -152,7 +151,7 @@ def project_phase(
     ahead *= np.where(some, magnitude / np.sqrt(np.where(some, energy, 1)), 0)
     spectra = ahead.swapaxes(1, 2).reshape(spectra.shape)
     spectra[1::2] = spectra[1::2].conj()
-    pack_spectrum(spectra.T, target)
+    pack_spectrum(spectra.T, packed)
 
 
 def mel_least_squares(
