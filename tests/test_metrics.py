@@ -382,10 +382,12 @@ def test_the_kinds_of_a_table_decide():
         ]
     )
     table = space.sample(500, seed=0)
-    histogram = metrics.joint_histogram(table, table.values, bins=10)
+    histogram = metrics.joint_histogram(table, table.values, bins=50)
     assert histogram.names == ("shape", "pitch", "gain")
     assert histogram.discrete == (True, True, False)
-    assert histogram.levels == (3, 50, 10)
+    assert histogram.levels == (3, 50, 50)
+    # No code of 10 bins could tell 50 levels, so an ordered factor is cut into as many.
+    assert metrics.joint_histogram(table, table.values, bins=10).levels == (3, 10, 10)
     given_flags = metrics.joint_histogram(
         table, table.values, bins=10, discrete=[True, False, False]
     )
