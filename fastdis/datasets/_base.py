@@ -93,26 +93,18 @@ class Dataset(ABC):
         return InMemory(self, features)
 
 
-class InMemory(Dataset):
-    """Features in one array; sound and factors come from the set it was made from.
+class Stored(Dataset):
+    """Features that were kept; sound and everything else come from ``source``, rendered again."""
 
-    Raises
-    ------
-    ValueError
-        If ``features`` has another shape than ``source`` says.
-    """
+    source: Dataset
 
-    def __init__(self, source: Dataset, features: NDArray[np.float32]) -> None:
-        if features.shape != (len(source), *source.feature_shape):
-            raise ValueError(
-                f"features takes shape {(len(source), *source.feature_shape)}, got {features.shape}"
-            )
-        self.source, self.array = source, features
+    def _follow(self, source: Dataset) -> None:
+        self.source = source
         self.space, self.sample_rate = source.space, source.sample_rate
         self.feature_shape = source.feature_shape
 
     def __len__(self) -> int:
-        return len(self.array)
+        return len(self.source)
 
     def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
         """The factors of the clips at ``indices``; of all by default."""
@@ -121,10 +113,6 @@ class InMemory(Dataset):
     def audio(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
         """The sound of the clips at ``indices``, ``(B, T)``."""
         return self.source.audio(indices)
-
-    def features(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
-        """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""
-        return self.array[_validation.indices("indices", indices, len(self))]
 
     def features_of(self, audio: ArrayLike) -> NDArray[np.float32]:
         """Sound ``(B, T)`` -> features ``(B, 1, F, frames)``."""
@@ -137,6 +125,28 @@ class InMemory(Dataset):
     def alias_free_features(self, indices: ArrayLike | slice) -> NDArray[np.float32] | None:
         """The features the clips would have without aliasing; None where that is not known."""
         return self.source.alias_free_features(indices)
+
+
+class InMemory(Stored):
+    """Features in one array.
+
+    Raises
+    ------
+    ValueError
+        If ``features`` has another shape than ``source`` says.
+    """
+
+    def __init__(self, source: Dataset, features: NDArray[np.float32]) -> None:
+        if features.shape != (len(source), *source.feature_shape):
+            raise ValueError(
+                f"features takes shape {(len(source), *source.feature_shape)}, got {features.shape}"
+            )
+        self._follow(source)
+        self.array = features
+
+    def features(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
+        """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""
+        return self.array[_validation.indices("indices", indices, len(self))]
 
     def options(self) -> dict[str, Any]:
         """The options of the set it was made from."""

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _files, _validation
-from fastdis.datasets._base import CHUNK, Dataset
-from fastdis.factors import FactorSpace, FactorTable
+from fastdis.datasets._base import CHUNK, Dataset, Stored
+from fastdis.factors import FactorTable
 
 FORMAT, VERSION = "fastdis-shards", 1
 MANIFEST, FACTORS = "manifest.json", "factors.parquet"
@@ -99,18 +99,14 @@ def _digest(file: Path) -> str:
         return hashlib.file_digest(data, "sha256").hexdigest()
 
 
-class Shards(Dataset):
+class Shards(Stored):
     """Memory-mapped features; see :func:`open_shards`."""
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
         from fastdis.datasets import build
 
         self.folder, self._manifest = folder, manifest
-        self.source = build(manifest["dataset"])
-        self.space = FactorSpace.from_dict(manifest["space"])
-        self.sample_rate = self.source.sample_rate
-        channels, bands, frames = manifest["feature_shape"]
-        self.feature_shape = (channels, bands, frames)
+        self._follow(build(manifest["dataset"]))
         self._rows_per_shard = int(manifest["rows_per_shard"])
         self._maps: dict[int, NDArray[np.float32]] = {}
         self._table: FactorTable | None = None
@@ -136,22 +132,6 @@ class Shards(Dataset):
             here = shard == number
             out[here] = self._map(int(number))[rows[here] - number * self._rows_per_shard]
         return out
-
-    def audio(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
-        """The sound of the clips at ``indices``, ``(B, T)``, rendered again."""
-        return self.source.audio(indices)
-
-    def features_of(self, audio: ArrayLike) -> NDArray[np.float32]:
-        """Sound ``(B, T)`` -> features ``(B, 1, F, frames)``."""
-        return self.source.features_of(audio)
-
-    def to_audio(self, features: ArrayLike) -> NDArray[np.float32]:
-        """Features ``(B, 1, F, frames)`` -> an estimate of the sound, ``(B, T)``."""
-        return self.source.to_audio(features)
-
-    def alias_free_features(self, indices: ArrayLike | slice) -> NDArray[np.float32] | None:
-        """The features the clips would have without aliasing; None where that is not known."""
-        return self.source.alias_free_features(indices)
 
     def options(self) -> dict[str, Any]:
         """Plain values from which :func:`fastdis.datasets.build` opens the same set again."""
