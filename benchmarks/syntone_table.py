@@ -13,7 +13,7 @@ from fastdis.studies._syntone_paper import TABLE_1
 FILE = Path(__file__).parent / "results" / "syntone-paper-nvidia-h200.json"
 METRICS = {
     "mig": "MIG", "sap": "SAP", "dcimig": "DCIMIG", "jemmig": "JEMMIG",
-    "modularity": "Modularity", "dci_disentanglement": "DCI D",
+    "modularity": "Modularity", "dci_disentanglement": "DCI D", "dci_informativeness": "DCI I",
 }  # fmt: skip
 COLUMNS = {
     "as printed in the paper": None,

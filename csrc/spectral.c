@@ -10,16 +10,10 @@
 #include "spectral_tiles.h"
 
 enum {
-    GAIN_FROM = 3, /* scale a frame up to its partner where that is over 2^3 louder ... */
-    GAIN_TO = 60   /* ... by at most 2^60: its square must stay in float range */
+    GAIN_FROM = 1, /* scale a frame up to its partner where that is over 2^1 louder ... */
+    GAIN_TO = 60,  /* ... by at most 2^60: its square must stay in float range */
+    LANES = 16     /* partial sums, since a compiler may not reorder a single one */
 };
-
-static inline int32_t magnitude_bits(float x)
-{
-    int32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits & 0x7fffffff; /* ordered as the magnitudes are, and integers vectorise */
-}
 
 /* The frame that begins at sample `left`, zero outside the clip: y itself, or a copy in `edge`. */
 static inline const float *frame_at(const float *y, ptrdiff_t samples, ptrdiff_t left, ptrdiff_t n,
@@ -34,34 +28,54 @@ static inline const float *frame_at(const float *y, ptrdiff_t samples, ptrdiff_t
     return edge;
 }
 
-/* row = window (a + ib); the peaks of both, as bits, into peak[2]. */
-static inline void pack_pair(const float *restrict a, const float *restrict b,
-                             const float *restrict window, ptrdiff_t n, float *restrict row,
-                             int32_t peak[2])
+/* row = window (a + ib); inlined, so that LANES is a constant. */
+static inline void pack_samples(const float *restrict a, const float *restrict b,
+                                const float *restrict window, ptrdiff_t count,
+                                float *restrict row, float *restrict sum_a, float *restrict sum_b)
 {
-    int32_t peak_a = 0, peak_b = 0;
-    for (ptrdiff_t i = 0; i < n; i++) {
+    for (ptrdiff_t i = 0; i < count; i++) {
         float re = window[i] * a[i], im = window[i] * b[i];
-        int32_t bits_a = magnitude_bits(re), bits_b = magnitude_bits(im);
-        peak_a = bits_a > peak_a ? bits_a : peak_a;
-        peak_b = bits_b > peak_b ? bits_b : peak_b;
+        sum_a[i] += fabsf(re);
+        sum_b[i] += fabsf(im);
         row[2 * i] = re;
         row[2 * i + 1] = im;
     }
-    peak[0] = peak_a;
-    peak[1] = peak_b;
+}
+
+/* row = window (a + ib); into level[2] the sums of magnitudes, which bound both spectra. */
+static inline void pack_pair(const float *restrict a, const float *restrict b,
+                             const float *restrict window, ptrdiff_t n, float *restrict row,
+                             float level[2])
+{
+    float sum_a[LANES] ALIGNED = {0}, sum_b[LANES] ALIGNED = {0};
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        pack_samples(a + i, b + i, window + i, LANES, row + 2 * i, sum_a, sum_b);
+    pack_samples(a + i, b + i, window + i, n - i, row + 2 * i, sum_a, sum_b);
+    level[0] = level[1] = 0.0f;
+    for (int j = 0; j < LANES; j++) {
+        level[0] += sum_a[j];
+        level[1] += sum_b[j];
+    }
+}
+
+static inline int exponent(float x)
+{
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits >> 23;
 }
 
 /* Lift the quieter frame of a row to its partner, so that the partner's rounding errors do not
    reach it; a power of two is exact, and gain[] undoes it. */
-static inline void balance_pair(float *row, ptrdiff_t n, const int32_t peak[2], float gain[2])
+static inline void balance_pair(float *row, ptrdiff_t n, const float level[2], float gain[2])
 {
-    int lift = (peak[0] >> 23) - (peak[1] >> 23);
+    int lift = exponent(level[0]) - exponent(level[1]);
     int quiet = lift > 0;
     lift = lift < 0 ? -lift : lift;
-    gain[0] = peak[0] ? 1.0f : 0.0f;
-    gain[1] = peak[1] ? 1.0f : 0.0f;
-    if (lift <= GAIN_FROM || !peak[0] || !peak[1])
+    gain[0] = level[0] > 0.0f ? 1.0f : 0.0f;
+    gain[1] = level[1] > 0.0f ? 1.0f : 0.0f;
+    if (lift <= GAIN_FROM || gain[0] * gain[1] == 0.0f)
         return;
     float factor = ldexpf(1.0f, lift < GAIN_TO ? lift : GAIN_TO);
     float re = quiet ? 1.0f : factor, im = quiet ? factor : 1.0f;
@@ -81,15 +95,14 @@ int fastdis_pack_frames(const float *y, ptrdiff_t samples, const float *window, 
     if (!edge)
         return -1;
     for (ptrdiff_t f = 0; f < frames; f += 2, packed += 2 * stride) {
-        int32_t peak[2];
-        float pair_gain[2];
+        float level[2], pair_gain[2];
         ptrdiff_t left = start + f * hop;
         /* A last frame without a partner gets silence, which lies outside the clip. */
         ptrdiff_t right = f + 1 < frames ? left + hop : samples;
         const float *a = frame_at(y, samples, left, n, edge);
         const float *b = frame_at(y, samples, right, n, edge + n);
-        pack_pair(a, b, window, n, packed, peak);
-        balance_pair(packed, n, peak, pair_gain);
+        pack_pair(a, b, window, n, packed, level);
+        balance_pair(packed, n, level, pair_gain);
         memcpy(gain + f, pair_gain, sizeof(float) * (size_t)smaller(2, frames - f));
     }
     free(edge);

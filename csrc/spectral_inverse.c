@@ -184,7 +184,9 @@ int fastdis_mel_least_squares(const float *mel, ptrdiff_t mels, ptrdiff_t frames
 {
     sparse_filters filters = {first, band, weight};
     size_t columns = sizeof(float[FRAMES]), tall = columns * (size_t)bins;
-    float(*x)[FRAMES] = aligned_alloc(64, 2 * tall + columns * (size_t)(mels + (bins + mels)));
+    size_t sums = sizeof(float) * (size_t)(bins + mels); /* step and row_sum, to whole columns */
+    size_t bytes = 2 * tall + columns * (size_t)mels + (sums + columns - 1) / columns * columns;
+    float(*x)[FRAMES] = aligned_alloc(64, bytes);
     if (!x)
         return -1;
     float(*z)[FRAMES] = x + bins, (*r)[FRAMES] = z + bins;

@@ -20,7 +20,14 @@ FORMAT, VERSION = "fastdis-checkpoint", 1
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Write tensors and JSON state, beside and renamed."""
+    """Write tensors and JSON state, beside and renamed.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or cannot be written; what was there before stays.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     metadata = {"format": FORMAT, "version": str(VERSION), "state": json.dumps(state)}
@@ -29,7 +36,10 @@ def save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) ->
         key: torch.empty(t.shape, dtype=t.dtype).copy_(t.detach()) for key, t in tensors.items()
     }
     with _files.replacing(path) as partial:
-        save_file(copies, partial, metadata)
+        try:
+            save_file(copies, partial, metadata)
+        except SafetensorError as error:  # its word for a full disk, too
+            raise OSError(f"cannot write {path}: {error}") from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Any]:

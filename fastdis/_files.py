@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +55,46 @@ def read_json(path: str | Path, what: str) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def remove_partial(folder: str | Path) -> None:
-    """Remove what a killed process left half-written in ``folder``."""
+def remove_partial(folder: str | Path, name: str = "") -> None:
+    """Remove what killed processes left half-written in ``folder``, of ``name`` alone if given."""
     for partial in Path(folder).glob("*.partial"):
-        partial.unlink(missing_ok=True)
+        found = re.fullmatch(r"(.+)\.(\d+)\.partial", partial.name)
+        if found and name in ("", found[1]) and not _alive(int(found[2])):
+            partial.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid != os.getpid()
+
+
+@contextmanager
+def only_writer(folder: str | Path) -> Iterator[None]:
+    """Make ``folder`` and keep other processes from writing to it meanwhile.
+
+    Raises
+    ------
+    BlockingIOError
+        If one is at it.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(f"{folder} is being written to by another process") from None
+        yield
+    finally:
+        os.close(handle)  # lets the lock go, as would the end of the process
+
+
+def digest(path: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,6 +18,9 @@ from fastdis._kernels import fft
 
 Window = str | tuple[Any, ...] | ArrayLike | Callable[[int], ArrayLike]
 
+_FAINTEST_WINDOW, _LOUDEST_WINDOW = 1e-6, 1e6  # its square is scaled by in float32
+_LONGEST = 2**24  # samples of a frame or a hop
+
 PAD_MODES = ("constant", "edge", "linear_ramp", "reflect", "symmetric")
 
 
@@ -30,7 +33,8 @@ def _named_window(name: str | tuple[Any, ...], length: int) -> NDArray[np.float6
         from scipy.signal import get_window
 
         try:
-            window = get_window(name, length, fftbins=True)
+            with np.errstate(all="ignore"):  # a value that is not finite is refused by the caller
+                window = get_window(name, length, fftbins=True)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"window takes a name or tuple known to scipy.signal.get_window, got {name!r} "
@@ -42,14 +46,23 @@ def _named_window(name: str | tuple[Any, ...], length: int) -> NDArray[np.float6
 
 def _window(window: Window, win_length: int) -> NDArray[np.float64]:
     if isinstance(window, str | tuple):
-        values = _named_window(window, win_length)
+        try:
+            values = _named_window(window, win_length)
+        except TypeError:  # a list in it cannot be looked up in the cache
+            raise TypeError(
+                f"window takes a name or a tuple of a name and numbers, got {window!r}"
+            ) from None
     else:
         made: Any = window(win_length) if callable(window) else window
-        values = _validation.finite("window", _validation.array("window", made, 1, np.float64))
+        values = _validation.array("window", made, 1, np.float64)
     if values.shape != (win_length,):
         raise ValueError(f"window takes win_length = {win_length} values, got {len(values)}")
-    if not values.any():
-        raise ValueError(f"window takes at least one value other than 0, got {window!r}")
+    peak = np.abs(_validation.finite("window", values)).max()
+    if not _FAINTEST_WINDOW <= peak <= _LOUDEST_WINDOW:
+        raise ValueError(
+            f"window takes values whose largest is from {_FAINTEST_WINDOW:g} to "
+            f"{_LOUDEST_WINDOW:g}, got {peak:g}"
+        )
     return values
 
 
@@ -144,20 +157,19 @@ def framing(
     pad_mode: str = "constant",
 ) -> Framing:
     """Check the parameters that all transforms share and settle their defaults."""
-    n_fft = _validation.integer("n_fft", n_fft, 2)
+    n_fft = _validation.integer("n_fft", n_fft, 2, _LONGEST)
     if win_length is None:
         win_length = n_fft
     win_length = _validation.integer("win_length", win_length, 1, n_fft)
     if hop_length is None:
         hop_length = max(1, win_length // 4)
-    hop = _validation.integer("hop_length", hop_length)
-    if not isinstance(center, bool | np.bool_):
-        raise TypeError(f"center takes True or False, got {_validation.describe(center)}")
+    hop = _validation.integer("hop_length", hop_length, 1, _LONGEST)
+    center = _validation.flag("center", center)
     _validation.choice("pad_mode", pad_mode, PAD_MODES)
     left = (n_fft - win_length) // 2
     padded = np.zeros(n_fft)
     padded[left : left + win_length] = _window(window, win_length)
-    return Framing(n_fft, hop, padded, padded.astype(np.float32), bool(center), pad_mode)
+    return Framing(n_fft, hop, padded, padded.astype(np.float32), center, pad_mode)
 
 
 def framing_of(

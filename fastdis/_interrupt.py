@@ -24,7 +24,7 @@ def stop_requests() -> Iterator[list[BaseException]]:
 
     def note(number: int, _frame: Any) -> None:
         wanted.append(
-            KeyboardInterrupt("stopped; the same call goes on from here")
+            KeyboardInterrupt("stopped at the end of a step")
             if number == signal.SIGINT
             else SystemExit(128 + number)
         )

@@ -6,6 +6,7 @@ c <- |S| angle(P(c_n) - m / (1 + m) P(c_{n-1})),  P = stft(istft(.))  (Perraudin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ RandomState = int | np.random.RandomState | np.random.Generator | None
 Turns = NDArray[np.float64] | None
 
 _LEAST_SQUARES_STEPS = 64  # residual within 1 % of the mel's norm of the optimum
+_LONGEST = 2**40  # samples
 _CLIPS_DRAWN = 64  # clips whose first phases stand in memory at once
 
 
@@ -117,7 +119,7 @@ def synthesis(framing: Framing, name: str, frames: int, length: int | None) -> S
         If ``length`` is not a positive integer, or the frames make no sample at all.
     """
     if length is not None:
-        length = _validation.integer("length", length)
+        length = _validation.integer("length", length, 1, _LONGEST)
     samples = framing.samples(frames) if length is None else length
     if frames == 0 or samples == 0:
         raise ValueError(
@@ -131,12 +133,18 @@ def synthesis(framing: Framing, name: str, frames: int, length: int | None) -> S
     return Synthesis(framing, frames, samples, taps, scale)
 
 
-def _generator(random_state: RandomState) -> np.random.RandomState | np.random.Generator:
+def _first_phases(
+    random_state: RandomState, shape: tuple[int, ...]
+) -> Callable[[int], NDArray[np.float64]]:
+    """Draws turns for the next so many clips; an integer gives every clip the same ones."""
     if random_state is None:
-        return np.random.default_rng()
+        random_state = np.random.default_rng()
     if isinstance(random_state, np.random.RandomState | np.random.Generator):
-        return random_state
-    return np.random.RandomState(_validation.integer("random_state", random_state, 0, 2**32 - 1))
+        rng = random_state
+        return lambda clips: rng.random((clips, *shape))
+    seed = _validation.integer("random_state", random_state, 0, 2**32 - 1)
+    turns = np.random.RandomState(seed).random(shape)
+    return lambda clips: np.broadcast_to(turns, (clips, *shape))
 
 
 def find_phases(
@@ -157,11 +165,11 @@ def find_phases(
             f"length takes a clip of {plan.frames} frames, got {plan.samples} samples, which "
             f"have {plan.framing.frames(plan.samples)}"
         )
-    rng = _generator(random_state)
+    draw = _first_phases(random_state, magnitudes.shape[1:])
     result = np.empty((len(magnitudes), plan.samples), np.float32)
     for first in range(0, len(magnitudes), _CLIPS_DRAWN):
         chosen = range(first, min(first + _CLIPS_DRAWN, len(magnitudes)))
-        turns = None if init is None else rng.random((len(chosen), *magnitudes.shape[1:]))
+        turns = None if init is None else draw(len(chosen))
 
         def work(start: int, stop: int, chosen: range = chosen, turns: Turns = turns) -> None:
             for j in range(start, stop):
@@ -183,7 +191,13 @@ def mel_magnitudes(
     def work(start: int, stop: int) -> None:
         for i in range(start, stop):
             solve(mels[i], *bank.columns, _LEAST_SQUARES_STEPS, result[i])
-        result[start:stop] **= 1 / power
+        with np.errstate(over="ignore"):
+            result[start:stop] **= 1 / power
 
     parallel_for(work, len(mels))
+    if result.max(initial=0) > _validation.LOUDEST_SPECTRUM:
+        raise ValueError(
+            f"M takes powers up to {_validation.LOUDEST_SPECTRUM:g} ** power, got {mels.max():g} "
+            f"with power={power:g}"
+        )
     return result

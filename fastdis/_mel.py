@@ -17,6 +17,7 @@ from fastdis import _validation
 
 _LINEAR_STEP = 200 / 3  # Hz a mel below the corner
 _CORNER_HZ = 1000.0
+_MOST_MELS = 2**16
 _CORNER_MEL = _CORNER_HZ / _LINEAR_STEP
 _LOG_STEP = np.log(6.4) / 27  # a mel above the corner multiplies the frequency by exp(_LOG_STEP)
 
@@ -63,6 +64,11 @@ def _build(
 ) -> MelFilters:
     corners = np.linspace(_hz_to_mel(fmin, htk), _hz_to_mel(fmax, htk), n_mels + 2)
     hz = _mel_to_hz(corners, htk)[:, None]
+    if not (np.diff(hz, axis=0) > 0).all():
+        raise ValueError(
+            f"n_mels takes a number of filters whose corners differ, got {n_mels} from {fmin} to "
+            f"{fmax} Hz"
+        )
     bins = np.arange(n_fft // 2 + 1) * (sr / n_fft)
     rising = (bins - hz[:-2]) / (hz[1:-1] - hz[:-2])
     falling = (hz[2:] - bins) / (hz[2:] - hz[1:-1])
@@ -94,18 +100,17 @@ def filters(
     """Check the parameters of the filters and make or recall them."""
     sr = _validation.number("sr", sr, above=0)
     n_fft = _validation.integer("n_fft", n_fft, 2)
-    n_mels = _validation.integer("n_mels", n_mels)
+    n_mels = _validation.integer("n_mels", n_mels, 1, _MOST_MELS)
     fmax = _validation.number("fmax", sr / 2 if fmax is None else fmax, above=0, maximum=sr / 2)
     fmin = _validation.number("fmin", fmin, minimum=0)
     if fmin >= fmax:
         raise ValueError(f"fmin takes less than fmax = {fmax:g} Hz, got {fmin:g}")
-    if not isinstance(htk, bool | np.bool_):
-        raise TypeError(f"htk takes True or False, got {_validation.describe(htk)}")
+    htk = _validation.flag("htk", htk)
     if isinstance(norm, str):
         _validation.choice("norm", norm, ("slaney",))
     elif norm is not None and norm != np.inf:
         norm = _validation.number("norm", norm, above=0)
-    result = _build(sr, n_fft, n_mels, fmin, fmax, bool(htk), norm)
+    result = _build(sr, n_fft, n_mels, fmin, fmax, htk, norm)
     if result.empty:
         warnings.warn(
             f"{result.empty} of {n_mels} mel filters hold no frequency bin and will always give "

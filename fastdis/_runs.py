@@ -63,7 +63,9 @@ class RunFolder:
         _files.remove_partial(self.path)
         config = self.path / CONFIG
         if config.exists():
-            _hold_against(config, _files.read_json(config, "a run's config.json"), told)
+            before = _files.read_json(config, "a run's config.json")
+            with _files.reading(config, "a run's config.json", (AttributeError, TypeError)):
+                _hold_against(config, before, told)
         _files.write_json(config, told)
         at = Progress()
         if (self.path / LAST).exists():
@@ -125,6 +127,11 @@ class RunFolder:
 
 def _hold_against(path: Path, before: Any, told: dict[str, Any]) -> None:
     """An error that names the first difference; a run may only get more epochs."""
+    if before.get("config", {}).get("epochs", 0) > told["config"]["epochs"]:
+        raise ValueError(
+            f"epochs takes at least the {before['config']['epochs']} of the run in {path.parent}, "
+            f"got {told['config']['epochs']}"
+        )
     for part in ("model", "objective", "dataset", "config"):
         was, now = before.get(part, {}), told[part]
         for key in sorted(was.keys() | now.keys()):

@@ -83,7 +83,7 @@ class _Split:
     def __init__(self, work: Callable[[int, int], None], bounds: list[int]) -> None:
         self._work = work
         self._pieces = list(itertools.pairwise(bounds))[::-1]  # the first is taken from the end
-        self._running = 0
+        self._busy: set[int] = set()  # threads that work on a piece
         self._changed = threading.Condition()
         self._errors: dict[int, BaseException] = {}
 
@@ -106,7 +106,7 @@ class _Split:
         with self._changed:
             if not self._pieces:
                 return None
-            self._running += 1
+            self._busy.add(threading.get_ident())
             return self._pieces.pop()
 
     def _end(self, piece: tuple[int, int], error: BaseException | None) -> None:
@@ -114,13 +114,23 @@ class _Split:
             if error is not None:
                 self._errors[piece[0]] = error
                 self._pieces.clear()
-            self._running -= 1
+            self._busy.discard(threading.get_ident())
             self._changed.notify_all()
 
     def wait(self) -> None:
-        """Return when no piece is being worked on; raise the error of the first that failed."""
+        """Return when no other thread works on a piece."""
+        caller = threading.get_ident()
         with self._changed:
-            self._changed.wait_for(lambda: self._running == 0)
+            self._changed.wait_for(lambda: self._busy <= {caller})
+
+    def stop(self) -> None:
+        """Give out no further piece, and wait for those begun."""
+        with self._changed:
+            self._pieces.clear()
+        self.wait()
+
+    def check(self) -> None:
+        """Raise the error of the first piece that failed."""
         if self._errors:
             error = self._errors[min(self._errors)]
             self._errors.clear()
@@ -157,5 +167,10 @@ def parallel_for(work: Callable[[int, int], None], count: int, grain: int = 1) -
     tasks = min(threads * 4, max(threads, count // max(1, grain)))
     split = _Split(work, [count * i // tasks for i in range(tasks + 1)])
     _ask_for_help(split, threads - 1)
-    split.run()
-    split.wait()
+    try:
+        split.run()
+        split.wait()
+    except BaseException:  # Ctrl-C on this thread: the helpers still write
+        split.stop()
+        raise
+    split.check()

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LOUDEST_SPECTRUM = 1e30  # float32 holds sums and products of what stays below
+
 
 def describe(value: Any) -> str:
     """A short text for an error: type and shape of an array, else the value itself."""
@@ -41,6 +43,8 @@ def number(
         result = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise TypeError(f"{name} takes a number, got {describe(value)}") from None
+    except OverflowError:  # an int beyond the floats
+        result = np.inf
     if not np.isfinite(result):
         raise ValueError(f"{name} takes a finite number, got {result}")
     if result < minimum or result > maximum or result <= above:
@@ -62,14 +66,19 @@ def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     raise error(f"{name} takes one of {', '.join(map(repr, options))}, got {describe(value)}{hint}")
 
 
+def regular(name: str, value: Any) -> NDArray[Any]:
+    """``value`` as an array of whatever it holds."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # ragged nesting
+        raise ValueError(f"{name} takes a regular array, got a ragged one ({error})") from None
+
+
 def array(
     name: str, value: Any, ndim: int | tuple[int, ...], dtype: Any = np.float32
 ) -> NDArray[Any]:
     """``value`` as a C-contiguous array of real numbers; no copy where it already is one."""
-    try:
-        result = np.asarray(value)
-    except ValueError as error:  # ragged nesting
-        raise ValueError(f"{name} takes a regular array, got a ragged one ({error})") from None
+    result = regular(name, value)
     if result.dtype.kind not in "fiub":
         raise TypeError(f"{name} takes real numbers, got dtype {result.dtype}")
     ranks = (ndim,) if isinstance(ndim, int) else ndim
@@ -101,14 +110,18 @@ def spectra(name: str, value: Any, dtype: Any = np.float32) -> tuple[NDArray[Any
     ``dtype`` float32 takes magnitudes or powers, which are not negative; complex64 takes all.
     """
     real = np.dtype(dtype).kind == "f"
-    result = np.asarray(value)
+    result = regular(name, value)
     if real or result.dtype.kind != "c":
         result = array(name, value, (2, 3), dtype)
     elif result.ndim not in (2, 3):
         raise ValueError(f"{name} takes 2 or 3 dimension(s), got shape {result.shape}")
     result = finite(name, np.ascontiguousarray(result, dtype=dtype))
-    if real and result.size and result.min() < 0:
-        raise ValueError(f"{name} takes values >= 0, got {result.min():g}")
+    parts = result.view(np.float32)
+    if real and parts.min(initial=0) < 0:
+        raise ValueError(f"{name} takes values >= 0, got {parts.min():g}")
+    peak = max(parts.max(initial=0), -parts.min(initial=0))
+    if peak > LOUDEST_SPECTRUM:
+        raise ValueError(f"{name} takes values up to {LOUDEST_SPECTRUM:g}, got {peak:g}")
     return (result[None], True) if result.ndim == 2 else (result, False)
 
 

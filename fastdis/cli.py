@@ -20,8 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[[argparse.Namespace], None] = options.command
         command(options)
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        print("\nstopped; what was finished is kept", file=sys.stderr)
         return 130
+    except MemoryError as error:
+        print(f"fastdis: not enough memory: {error}", file=sys.stderr)
+        return 1
     except (ValueError, TypeError, OSError, ImportError, IndexError, RuntimeError) as error:
         print(f"fastdis: {error}", file=sys.stderr)
         return 2
@@ -29,6 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fastdis: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows every default there is, with a word of help or without."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if action.default is None or action.default is False or action.default == argparse.SUPPRESS:
+            return action.help or ""
+        return f"{action.help or ''} [default: %(default)s]".lstrip()
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        return super()._expand_help(action).replace("['", "").replace("', '", " ").replace("']", "")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, command: Callable[[Any], None], text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(
             name, help=text, description=text,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=_Help,
         )  # fmt: skip
         sub.set_defaults(command=command)
         sub.add_argument("--config", help="YAML file of these options; a flag overrides it")
@@ -49,38 +64,62 @@ def _parser() -> argparse.ArgumentParser:
     run = add("run", _run, "Run a whole study: data, training, scores, report.")
     run.add_argument("--preset", default="quick", choices=("quick", "paper"), help="its size")
     run.add_argument("--path", help="run folder [default: runs/syntone-PRESET]")
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--device", default="cpu")
+    run.add_argument("--seed", type=int, default=0, help="fixes every draw")
+    run.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
 
     create = add("create", _create, "Make a SynTone and write it to disk.")
     _add_grid(create)
     create.add_argument(
         "--file_path", default="syntone.npz", help="file, or folder of shards or audio"
     )
-    create.add_argument("--format", default="npz", choices=("npz", "shards", "wav", "flac"))
-    create.add_argument("--rows_per_shard", type=int, default=4096)
+    create.add_argument(
+        "--format", default="npz", choices=("npz", "shards", "wav", "flac"),
+        help="train takes npz and shards; wav and flac are for other tools",
+    )  # fmt: skip
+    create.add_argument("--rows_per_shard", type=int, default=4096, help="of --format shards")
 
     train = add("train", _train, "Train VAEs on a data set.")
     train.add_argument("--dataset", help="an .npz file or a folder of shards [default: a SynTone]")
     train.add_argument("--path", default="runs/train", help="run folder, one folder a model inside")
-    train.add_argument("--objective", nargs="+", default=list(OBJECTIVES), choices=OBJECTIVES)
-    train.add_argument("--protocol", default="sound", choices=("published", "sound"))
-    train.add_argument("--model", default="conv3", choices=("conv3", "conv4"))
-    train.add_argument("--epochs", type=int, default=20)
-    train.add_argument("--batch_size", type=int, default=64)
-    train.add_argument("--latent_dim", type=int, default=8)
-    train.add_argument("--learning_rate", type=float, default=1e-3)
-    train.add_argument("--optimizer", default="adam", choices=("adam", "adamw"))
+    train.add_argument(
+        "--objective", nargs="+", default=list(OBJECTIVES), choices=OBJECTIVES, help="one or more"
+    )
+    train.add_argument(
+        "--protocol",
+        choices=("published", "sound"),
+        help="[default: the shards' own, published for an .npz file, sound without --dataset]",
+    )
+    train.add_argument(
+        "--model", default="conv3", choices=("conv3", "conv4"),
+        help="three convolutions, as the reference, or four, as the paper",
+    )  # fmt: skip
+    train.add_argument(
+        "--epochs",
+        type=int,
+        default=20,
+        help="passes over the training clips (FactorVAE takes twice as many)",
+    )
+    train.add_argument(
+        "--batch_size",
+        type=int,
+        default=64,
+        help="clips a step (FactorVAE takes twice as many and splits them)",
+    )
+    train.add_argument("--latent_dim", type=int, default=8, help="size of the code")
+    train.add_argument("--learning_rate", type=float, default=1e-3, help="of the model")
+    train.add_argument(
+        "--optimizer", default="adam", choices=("adam", "adamw"), help="of the model"
+    )
     train.add_argument("--patience", type=int, help="epochs without progress before stopping early")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--device", default="cpu")
-    train.add_argument("--tensorboard", action="store_true")
+    train.add_argument("--seed", type=int, default=0, help="fixes every draw")
+    train.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
+    train.add_argument("--tensorboard", action="store_true", help="write its events, too")
 
     evaluate = add("eval", _eval, "Score trained models by both protocols.")
     evaluate.add_argument("--model", nargs="+", required=True, help="run folders of models")
     evaluate.add_argument("--num_experiments", type=int, default=10, help="evaluation runs")
     evaluate.add_argument("--dataset", help="score on this set [default: the one trained on]")
-    evaluate.add_argument("--seed", type=int, default=0)
+    evaluate.add_argument("--seed", type=int, default=0, help="fixes every draw")
 
     report = add("report", _report, "Write a finished study's report page again.")
     report.add_argument("--path", required=True, help="the run folder")
@@ -94,14 +133,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_grid(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--variant", default="published", choices=("published", "sound"))
+    parser.add_argument(
+        "--variant", default="published", choices=("published", "sound"), help="of the data set"
+    )
     parser.add_argument("--sample_rate", type=int, default=16000, help="in Hz")
     parser.add_argument("--freq_start", type=float, default=440.0, help="in Hz")
     parser.add_argument("--freq_end", type=float, help="in Hz [default: the variant's]")
-    parser.add_argument("--num_freqs", type=int, default=400)
-    parser.add_argument("--amp_start", type=float, default=0.1)
+    parser.add_argument("--num_freqs", type=int, default=400, help="levels of frequency")
+    parser.add_argument("--amp_start", type=float, default=0.1, help="0 to 1")
     parser.add_argument("--amp_end", type=float, help="[default: the variant's]")
-    parser.add_argument("--num_amps", type=int, default=20)
+    parser.add_argument("--num_amps", type=int, default=20, help="levels of amplitude")
 
 
 def _with_config(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
@@ -171,28 +212,37 @@ def _create(options: argparse.Namespace) -> None:
     print(path)
 
 
-def _open(path: str, variant: str) -> Any:
+def _open(path: str, protocol: str | None = None) -> tuple[Any, str]:
+    """A set on disk with the features of a protocol, by default its own; and that protocol."""
     from fastdis import datasets
 
-    if Path(path).is_dir():
-        return datasets.open_shards(path)
-    return datasets.load_npz(path, variant=variant)
+    if not Path(path).is_dir():
+        protocol = protocol or "published"
+        return datasets.load_npz(path, variant=protocol), protocol
+    if (Path(path) / "dataset.json").exists():
+        raise ValueError(f"{path} holds sound for other tools; this takes an .npz file or shards")
+    shards = datasets.open_shards(path)
+    own = str(shards.source.options()["variant"])
+    if protocol not in (None, own):
+        raise ValueError(f"{path} holds {own!r} features, the protocol is {protocol!r}")
+    return shards, own
 
 
 def _train(options: argparse.Namespace) -> None:
-    from fastdis import datasets
+    from fastdis import datasets, training
     from fastdis.studies import train_all
 
+    training.check_device(options.device)
     if options.dataset:
-        dataset = _open(options.dataset, options.protocol)
+        dataset, protocol = _open(options.dataset, options.protocol)
     else:
-        dataset = datasets.SynTone(options.protocol)
+        protocol = options.protocol or "sound"
+        dataset = datasets.SynTone(protocol)
     _say(f"computing the features of {len(dataset):,} clips")
     train_all(
-        dataset.in_memory(), Path(options.path), options.objective, protocol=options.protocol,
-        epochs=options.epochs,
-        batch_size=options.batch_size, latent_dim=options.latent_dim, seed=options.seed,
-        model=options.model, device=options.device, say=_say,
+        dataset.in_memory(), Path(options.path), options.objective, protocol=protocol,
+        epochs=options.epochs, batch_size=options.batch_size, latent_dim=options.latent_dim,
+        seed=options.seed, model=options.model, device=options.device, say=_say,
         learning_rate=options.learning_rate, optimizer=options.optimizer,
         patience=options.patience, tensorboard=options.tensorboard,
     )  # fmt: skip
@@ -200,25 +250,25 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _eval(options: argparse.Namespace) -> None:
-    from fastdis import training
+    from fastdis import datasets, training
     from fastdis.studies import score
 
-    sets: dict[str, Any] = {}
+    sets: dict[str, Any] = {}  # each opened once, as models mostly share one
     for path in options.model:
         result = training.load(path)
-        if options.dataset:
-            dataset = (
-                sets.setdefault(options.dataset, None)
-                or _open(options.dataset, result.objective.protocol).in_memory()
-            )
-            sets[options.dataset] = dataset
-        else:
-            source = training.load_dataset(path)
-            key = str(source.options())
-            if key not in sets:
-                sets[key] = source.in_memory()
-            dataset = sets[key]
-        scores = score(result.model, dataset, Path(path), options.num_experiments, options.seed)
+        told = training.dataset_options(path)
+        key = f"{options.dataset} {result.objective.protocol}" if options.dataset else str(told)
+        if key not in sets:
+            if options.dataset:
+                source, _ = _open(options.dataset, result.objective.protocol)
+            else:
+                source = datasets.build(told)
+            sets[key] = source.in_memory()
+        dataset = sets[key]
+        scores = score(
+            result.model, dataset, Path(path), options.num_experiments, options.seed,
+            file_name="eval.json",
+        )  # fmt: skip
         _print_scores(path, scores)
 
 
@@ -249,7 +299,7 @@ def _info(options: argparse.Namespace) -> None:
         print(f"{name:<24}{told}")
     if options.audit:
         print()
-        print(fastdis.datasets.audit(_open(options.audit, "published")))
+        print(fastdis.datasets.audit(_open(options.audit)[0]))
 
 
 def _say(text: str) -> None:

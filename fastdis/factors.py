@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,8 +141,12 @@ class FactorSpace:
         for factor in self.factors:
             if not isinstance(factor, Factor):
                 raise TypeError(f"factors takes Factor objects, got {factor!r}")
-        if len(set(self.names)) != len(self.factors):
-            raise ValueError(f"factors takes distinct names, got {self.names}")
+        columns = [n for name in self.names for n in (name, f"{name}_level", f"{name}_label")]
+        if len(set(columns)) != len(columns):
+            raise ValueError(
+                "factors takes distinct names, none of them another's with _level or _label, "
+                f"got {self.names}"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -182,8 +186,20 @@ class FactorSpace:
         return self._at_levels(np.stack(np.unravel_index(rows, self.shape), axis=1))
 
     def index_of(self, levels: ArrayLike) -> NDArray[np.int64]:
-        """The flat indices ``(N,)`` of rows given by their levels ``(N, K)``."""
-        rows = _validation.array("levels", levels, 2, np.int64)
+        """The flat indices ``(N,)`` of rows given by their levels ``(N, K)``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``levels`` are not integers of that shape, each within its factor's levels.
+        """
+        rows = np.asarray(levels)
+        if rows.dtype.kind not in "iu":
+            raise TypeError(f"levels takes integers, got {_validation.describe(rows)}")
+        if rows.ndim != 2 or rows.shape[1] != len(self.factors):
+            raise ValueError(f"levels takes shape (N, {len(self.factors)}), got {rows.shape}")
+        if rows.size and ((rows < 0) | (rows >= self.shape)).any():
+            raise ValueError(f"levels takes 0 to {[n - 1 for n in self.shape]}, got others")
         flat: NDArray[np.int64] = np.ravel_multi_index(tuple(rows.T), self.shape).astype(np.int64)
         return flat
 
@@ -218,7 +234,12 @@ class FactorSpace:
 
             root = self._correlation_root(correlation)
             # random() may return 0, whose normal score is -inf.
-            uniform = ndtr(ndtri(np.maximum(uniform, 2.0**-54)) @ root.T)
+            scores = ndtri(np.maximum(uniform, 2.0**-54))
+            # A sum in a fixed order: a matrix product would round by the number of rows.
+            mixed = np.zeros_like(scores)
+            for k in range(len(root)):
+                mixed += scores[:, k : k + 1] * root[:, k]
+            uniform = ndtr(mixed)
             uniform = np.minimum(uniform, np.nextafter(1.0, 0.0))
         values = np.empty_like(uniform)
         levels = np.empty(uniform.shape, np.int32)
@@ -284,6 +305,11 @@ class FactorTable:
         The values, in the factors' units.
     levels : (N, K) int32
         The position of each value among its factor's levels; -1 where the factor is continuous.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in shape, a value is not finite, or a level is none of its factor's.
     """
 
     def __init__(self, space: FactorSpace, values: ArrayLike, levels: ArrayLike) -> None:
@@ -296,6 +322,16 @@ class FactorTable:
                 f"values and levels take shape (N, {shape[1]}), "
                 f"got {self.values.shape} and {self.levels.shape}"
             )
+        _validation.finite("values", self.values)
+        for k, factor in enumerate(space.factors):
+            continuous = factor.kind == "continuous"
+            low, high = (-1, -1) if continuous else (0, factor.size - 1)
+            column = self.levels[:, k]
+            if len(column) and not low <= column.min() <= column.max() <= high:
+                raise ValueError(
+                    f"levels of {factor.name!r} takes {low} to {high}, "
+                    f"got {column.min()} to {column.max()}"
+                )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -310,6 +346,8 @@ class FactorTable:
         if isinstance(key, str):
             return self.values[:, self.names.index(_validation.choice("name", key, self.names))]
         if isinstance(key, int | np.integer):
+            if not -len(self) <= key < len(self):
+                raise IndexError(f"a row takes {-len(self)} to {len(self) - 1}, got {key}")
             key = slice(key, key + 1 or None)
         return FactorTable(self.space, self.values[key], self.levels[key])
 
@@ -353,12 +391,22 @@ class FactorTable:
         values, levels = (np.reshape(data[key], shape) for key in ("values", "levels"))
         return cls(space, values, levels.astype(np.int32))
 
-    def to_parquet(self, path: str | Path) -> Path:
-        """Write the columns, with the space in the file's metadata, beside and renamed."""
+    def to_parquet(
+        self, path: str | Path, *, extra: Mapping[str, Sequence[Any]] | None = None
+    ) -> Path:
+        """Write the columns, with the space in the file's metadata, beside and renamed.
+
+        ``extra`` are further columns for other tools, such as file names.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; what was there before stays.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pa.table(self.columns())
+        table = pa.table({**(extra or {}), **self.columns()})
         table = table.replace_schema_metadata({"fastdis": json.dumps(self.space.to_dict())})
         with _files.replacing(path) as partial:
             pq.write_table(table, partial)

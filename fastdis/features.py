@@ -34,7 +34,7 @@ _LOUDEST = 1e12  # of audio whose squared spectrum float32 holds for any n_fft
 
 def _audio(y: Any) -> tuple[NDArray[np.float32], bool]:
     """``y`` as ``(B, T)``; integers are refused, for nobody can tell what their full scale is."""
-    kind = np.asarray(y).dtype
+    kind = _validation.regular("y", y).dtype
     if kind.kind in "iub":
         raise TypeError(f"y takes floating-point audio, full scale in [-1, 1], got dtype {kind}")
     clips = _validation.array("y", y, (1, 2))
@@ -47,6 +47,14 @@ def _check_level(clips: NDArray[np.float32], start: int, stop: int) -> None:
     if not (part.min() >= -_LOUDEST and part.max() <= _LOUDEST):  # not so for NaN
         _validation.finite("y", clips)
         raise ValueError(f"y takes audio up to {_LOUDEST:g}, got {np.abs(part).max():g}")
+
+
+def _check_mel(name: str, mels: NDArray[np.float32], power: float) -> None:
+    if not mels.max(initial=0) < np.inf:  # not so for NaN
+        raise ValueError(
+            f"{name} takes values whose mel spectrogram float32 holds, got larger ones at "
+            f"power={power:g}"
+        )
 
 
 def stft(
@@ -73,7 +81,7 @@ def stft(
         Samples of the window, centred in zeros; ``n_fft`` by default.
     window : str, tuple, callable or array_like of shape (win_length,)
         A periodic window by its name in `scipy.signal.get_window`, a function of the length, or
-        the values.
+        the values, of which the largest is from 1e-6 to 1e6.
     center : bool
         Frame ``f`` is centred on sample ``f * hop_length`` of the padded clip; else it begins
         there, without padding.
@@ -83,7 +91,8 @@ def stft(
     Returns
     -------
     ndarray of complex64, shape (F, frames) or (B, F, frames)
-        The error is about 2e-7 of each frame's peak, however loud its neighbours are.
+        The error is about 2e-7 of each frame's peak, however loud its neighbours are; in a frame
+        of noise beside one of a steady tone, up to 1e-6 of it, and 2e-6 for ``n_fft`` of 32,768.
 
     Raises
     ------
@@ -252,7 +261,9 @@ def melspectrogram(
     Returns
     -------
     ndarray of float32, shape (n_mels, frames) or (B, n_mels, frames)
-        A clip's result is the same to the last bit in any batch and with any thread count.
+        A clip's result is the same to the last bit in any batch and with any thread count. The
+        relative error is below 1e-4 for values above 1e-6 of the clip's peak at ``power`` 2, and
+        above 1e-3 of it, which is the same level, at ``power`` 1.
 
     Raises
     ------
@@ -273,10 +284,14 @@ def melspectrogram(
         raise ValueError("melspectrogram takes either y or S, got " + ("both", "none")[y is None])
     if y is None:
         spectra, single = _validation.spectra("S", S)
+        n_fft = _validation.integer("n_fft", n_fft, 2)
+        if spectra.shape[1] < 2:
+            raise ValueError(f"S takes at least 2 frequencies, got {spectra.shape[1]}")
         if n_fft // 2 + 1 != spectra.shape[1]:
             n_fft = 2 * (spectra.shape[1] - 1)
         bank = _mel.filters(sr, n_fft, n_mels, fmin, fmax, htk, norm)
         filtered: NDArray[np.float32] = bank.dense @ spectra
+        _check_mel("S", filtered, power)
         return filtered[0] if single else filtered
     clips, single = _audio(y)
     power = _validation.number("power", power, above=0)
@@ -290,6 +305,7 @@ def melspectrogram(
         for i, block, transform, gain in frame.spectra(clips[start:stop]):
             out = result[start + i, :, block]
             mel_from_packed(transform.frequency, gain, power, *bank.columns, out)
+        _check_mel("y", result[start:stop], power)
 
     parallel_for(work, len(clips))
     return result[0] if single else result
@@ -327,7 +343,8 @@ def griffinlim(
     init : "random" or None
         The first phases: random, or 0.
     random_state : int, RandomState, Generator or None
-        Where random phases come from, drawn clip after clip; None takes new ones each time.
+        Where random phases come from. An integer gives every clip the same ones, whatever its
+        batch; a generator draws clip after clip; None takes new ones each time.
 
     Returns
     -------
@@ -375,7 +392,8 @@ def mel_to_audio(
     """Audio from a mel spectrogram: non-negative least squares, then :func:`griffinlim`.
 
     The least squares take a fixed number of accelerated projected gradient steps (Beck &
-    Teboulle 2009), so that they always end, and a clip's result does not depend on its batch.
+    Teboulle 2009), so that they always end. With an integer ``random_state``, a clip's result
+    does not depend on its batch.
 
     Parameters
     ----------

@@ -78,8 +78,15 @@ def kl_decomposition(
 
     Chen et al. (2018), eq. 2, from the posteriors of one batch of B >= 2 by minibatch-weighted
     (``"mws"``) or minibatch-stratified sampling (``"mss"``).
+
+    Raises
+    ------
+    ValueError
+        If the batch has fewer than 2 items, or more than the ``n_data`` it stands for.
     """
     batch = len(z)
+    if not 2 <= batch <= n_data:
+        raise ValueError(f"a batch takes 2 to n_data = {n_data} items here, got {batch}")
     log_pairs = log_density(z[:, None], mean[None], logvar[None])  # (B, B, D)
     log_posterior = log_density(z, mean, logvar).sum(dim=1)
     log_prior = log_density(z, torch.zeros_like(z), torch.zeros_like(z)).sum(dim=1)
@@ -137,7 +144,13 @@ class Objective(nn.Module):
         self.n_data = n_data
 
     def forward(self, model: Any, x: Tensor) -> dict[str, Tensor]:
-        """The terms of one batch ``x`` of shape ``(B, C, F, frames)``, each a scalar."""
+        """The terms of one batch ``x`` of shape ``(B, C, F, frames)``, each a scalar.
+
+        Raises
+        ------
+        ValueError, RuntimeError
+            If the batch is too small, or :meth:`prepare` was needed and not called.
+        """
         raise TypeError(f"objective {self.name!r} is abstract")
 
     def _terms(self, **terms: Tensor) -> dict[str, Tensor]:

@@ -79,7 +79,9 @@ def oscillator(
 
     Notes
     -----
-    The error is below 1e-6 of the amplitude for the naive waveforms and below 5e-6 for the series.
+    The error is below 1e-6 of the amplitude for the naive waveforms and below 5e-6 for the series,
+    besides what the rounding of ``x`` moves the waveform by: up to 2e-16 ``|x|`` radians, which
+    counts for phases and clips of a billion radians and more.
 
     Examples
     --------

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tqdm import tqdm
 from fastdis import _checkpoints, _files, _validation, models, objectives
 from fastdis._interrupt import stop_requests
 from fastdis._runs import CONFIG, LAST, Progress, RunFolder, describe
-from fastdis.datasets import Dataset, build
+from fastdis.datasets import Dataset
 
 # Steps between two looks at the losses. A look waits for a GPU; on a CPU it costs nothing.
 _READ_BACK = {"cpu": 1, "cuda": 20}
@@ -78,7 +78,7 @@ class TrainConfig:
         for name in ("epochs", "batch_size"):
             _validation.integer(name, getattr(self, name))
         for name in ("split_seed", "seed"):
-            _validation.integer(name, getattr(self, name), 0)
+            _validation.integer(name, getattr(self, name), 0, 2**32 - 1)
         for name in ("learning_rate", "discriminator_learning_rate"):
             _validation.number(name, getattr(self, name), above=0.0)
         _validation.number("weight_decay", self.weight_decay, minimum=0.0)
@@ -160,7 +160,8 @@ def train(
     config = config or TrainConfig()
     rows, held_out = _check(model, objective, dataset, config)
     device = torch.device(config.device)
-    with _seeded(config.seed, device), stop_requests() as stop:
+    lock = _files.only_writer(config.path) if config.path is not None else nullcontext()
+    with lock, _seeded(config.seed, device), stop_requests() as stop:
         objective.prepare(model.latent_dim, len(rows))
         _place(model, device)
         objective.to(device)
@@ -221,6 +222,8 @@ def train(
 
         if writer is not None:
             writer.close()
+        if stop:  # asked for while a finished run was loading
+            raise stop[0]
     return TrainResult(model, objective, at.history, at.best_epoch, config)
 
 
@@ -282,14 +285,15 @@ def load(path: str | Path, *, which: str = "last", device: str = "cpu") -> Train
     _validation.choice("which", which, ("last", "best"))
     told = _files.read_json(folder / CONFIG, "a run's config.json")
     with _files.reading(folder / CONFIG, "a run's config.json", (KeyError, TypeError)):
-        model = models.build(**told["model"])
+        model = models.build(**told["model"], seed=0)
         objective = objectives.build(
             told["objective"]["name"],
             protocol=told["objective"]["protocol"],
             **told["objective"]["options"],
         )
         config = TrainConfig(**{**told["config"], "path": str(folder), "device": device})
-        objective.prepare(model.latent_dim, told["n_train"])
+        with _seeded(0, torch.device("cpu")):
+            objective.prepare(model.latent_dim, told["n_train"])
     tensors, state = _checkpoints.load(folder / f"{which}.safetensors")
     _checkpoints.into_module("model", model, tensors, folder / f"{which}.safetensors")
     if which == "last":
@@ -300,10 +304,19 @@ def load(path: str | Path, *, which: str = "last", device: str = "cpu") -> Train
     return TrainResult(model, objective, state["history"], state["best_epoch"], config)
 
 
-def load_dataset(path: str | Path) -> Dataset:
-    """The data set a run folder was trained on, made again from its options."""
-    told = _files.read_json(Path(path) / CONFIG, "a run's config.json")
-    return build(told["dataset"])
+def dataset_options(path: str | Path) -> dict[str, Any]:
+    """What a run folder was trained on, as :func:`fastdis.datasets.build` takes it.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the folder holds no run, or its ``config.json`` is damaged.
+    """
+    config = Path(path) / CONFIG
+    told = _files.read_json(config, "a run's config.json")
+    with _files.reading(config, "a run's config.json", (KeyError, TypeError)):
+        options: dict[str, Any] = dict(told["dataset"])
+    return options
 
 
 def _check(
@@ -321,14 +334,34 @@ def _check(
             f"batch_size takes an integer >= {objective.smallest_batch} for objective "
             f"{objective.name!r}, got {config.batch_size}"
         )
+    if 0 < len(held_out) < objective.smallest_batch:
+        raise ValueError(
+            f"validation takes 0, or a share of at least {objective.smallest_batch} clips for "
+            f"objective {objective.name!r}, got {config.validation:g} of {len(dataset)}"
+        )
     if len(rows) < config.batch_size:
         raise ValueError(
             f"batch_size takes at most the number of training clips, {len(rows)} "
             f"of {len(dataset)}, got {config.batch_size}"
         )
-    if torch.device(config.device).type == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError(f"device {config.device!r} was asked for, but there is no CUDA device")
+    check_device(config.device)
     return rows, held_out
+
+
+def check_device(device: str) -> torch.device:
+    """``device`` for torch.
+
+    Raises
+    ------
+    RuntimeError
+        If it is unknown, or no CUDA device where one is asked for.
+    """
+    found = torch.device(device)
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise RuntimeError(
+            f"device {device!r} was asked for; there are {torch.cuda.device_count()} CUDA devices"
+        )
+    return found
 
 
 def _place(model: Any, device: torch.device) -> None:

@@ -1,10 +1,11 @@
-"""Shared small data, and one thread pool width so that tests do not crowd the machine."""
+"""Shared small data, and a way to set the number of threads that puts it back."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from fastdis import _threads
 from fastdis.datasets import SynTone
 
 
@@ -23,3 +24,12 @@ def small_published():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of threads; puts it back."""
+    before = _threads._num_threads
+    yield _threads.set_num_threads
+    _threads.set_num_threads(before or 1)  # lets the pool of the test's width go
+    _threads._num_threads = before

@@ -36,11 +36,38 @@ def test_create_train_eval(made, capsys):
     shown = capsys.readouterr().out
     assert shown.count("jemmig") == 2
     assert shown.count("±") >= 20
-    scores = json.loads((made / "runs" / "vae" / "scores.json").read_text())
+    scores = json.loads((made / "runs" / "vae" / "eval.json").read_text())
     assert scores["asked"]["runs"] == 2
     assert cli.main(["eval", "--model", models[0], "--num_experiments", "1"]) == 0
-    scores = json.loads((made / "runs" / "vae" / "scores.json").read_text())
+    scores = json.loads((made / "runs" / "vae" / "eval.json").read_text())
     assert scores["asked"]["runs"] == 1
+
+
+def test_scores_follow_the_weights(made, tmp_path):
+    """More training, and the scores are made again."""
+    train = ["train", "--dataset", str(made / "set.npz"), "--batch_size", "16", "--latent_dim", "4"]
+    train += ["--path", str(tmp_path), "--protocol", "published", "--objective", "vae"]
+    scores = []
+    for epochs in ("1", "4"):
+        assert cli.main([*train, "--epochs", epochs]) == 0
+        assert cli.main(["eval", "--model", str(tmp_path / "vae"), "--num_experiments", "1"]) == 0
+        scores.append(json.loads((tmp_path / "vae" / "eval.json").read_text()))
+    assert scores[0]["standard"]["mig"] != scores[1]["standard"]["mig"]
+    assert not (tmp_path / "vae" / "scores.json").exists()  # a study's own
+
+
+def test_shards_of_another_protocol(tmp_path, capsys):
+    datasets.write_shards(datasets.SynTone(num_freqs=4, num_amps=4), tmp_path / "s")
+    train = ["train", "--dataset", str(tmp_path / "s"), "--path", str(tmp_path)]
+    assert cli.main([*train, "--protocol", "sound"]) == 2
+    assert "holds 'published' features, the protocol is 'sound'" in capsys.readouterr().err
+
+
+def test_a_bad_seed_or_device_leaves_no_folder(tmp_path, capsys):
+    for mistake in (["--seed", "-1"], ["--device", "cuda:99"]):
+        assert cli.main(["run", "--path", str(tmp_path / "r"), *mistake]) == 2
+        assert not (tmp_path / "r").exists()
+    assert "seed takes" in capsys.readouterr().err
 
 
 def test_eval_on_another_set(made, capsys):
@@ -145,7 +172,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
 
     monkeypatch.setattr(cli, "_info", stopped)
     assert cli.main(["info"]) == 130
-    assert "goes on from here" in capsys.readouterr().err
+    assert "what was finished is kept" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """SynTone to the letter and mended; its files; what damaged and hostile files do."""
 
+import contextlib
 import csv
 import json
 import os
@@ -113,6 +114,7 @@ def test_describe(small_sound):
         ({"freq_start": 500.0, "freq_end": 400.0}, "freq_end takes a number above"),
         ({"amp_start": float("nan")}, "amp_start takes a finite"),
         ({"amp_end": 1.5}, "amp_end takes"),
+        ({"variant": "sound", "amp_end": 1.0}, "amp_end takes"),
         ({"num_freqs": 0}, "num_freqs takes"),
         ({"num_amps": 0}, "num_amps takes"),
         ({"sample_rate": 0}, "sample_rate takes"),
@@ -179,6 +181,46 @@ class Hostile:
 
     def __reduce__(self):
         return os.system, (f"touch {self.target}",)
+
+
+def test_a_pickle_that_forges_an_array_of_addresses_is_refused(tmp_path, whole):
+    """Names that NumPy's own pickles use, put together so that bytes become object pointers."""
+
+    class Forged:
+        def __reduce__(self):
+            reconstruct = np.zeros(1).__reduce__()[0]
+            dtype = np.dtype("O")
+            state = (1, (1,), dtype, False, b"\x41" * 8)
+            return reconstruct, (np.ndarray, (0,), b"b"), state
+
+    header = b"\x93NUMPY\x01\x00v\x00" + (
+        b"{'descr': '|O', 'fortran_order': False, 'shape': (), }".ljust(117) + b"\n"
+    )
+    for forged in (Forged(), {"freqs": Forged()}, {"freqs": np.zeros(2, [("a", "O")])}, {"a": {1}}):
+        path = _npz(tmp_path / "f.npz", **{key: whole[key] for key in ("x", "y", "classes")})
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("metadata.npy", header + pickle.dumps(forged, 4))
+        with pytest.raises(ValueError, match=r"refused"):
+            datasets.load_npz(path)
+
+
+def test_bytes_flipped_anywhere_give_one_kind_of_error(tmp_path, whole, rng):
+    data = _npz(tmp_path / "w.npz", **whole).read_bytes()
+    path = tmp_path / "d.npz"
+    for _ in range(300):
+        damaged = bytearray(data)
+        damaged[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        with contextlib.suppress(ValueError):  # anything else would be a traceback
+            datasets.load_npz(path)
+
+
+def test_a_file_with_other_clips_than_before(tmp_path, small_sound):
+    path = datasets.save_npz(small_sound, tmp_path / "a.npz")
+    told = datasets.load_npz(path).options()
+    datasets.save_npz(SynTone("sound", num_freqs=2, num_amps=2), path)
+    with pytest.raises(ValueError, match="other clips than it did"):
+        datasets.build(told)
 
 
 def _npz(path, **arrays):
@@ -315,12 +357,12 @@ def test_a_full_disk_loses_nothing(tmp_path, small_sound, monkeypatch):
     digests = iter(range(100))
 
     def full(path):
-        if next(digests) == 1:
+        if next(digests) == 2:  # of the table, the first shard, the second
             raise OSError(28, "No space left on device")
         return real(path)
 
-    real = datasets._shards._digest
-    monkeypatch.setattr(datasets._shards, "_digest", full)
+    real = _files.digest
+    monkeypatch.setattr(_files, "digest", full)
     with pytest.raises(OSError, match="No space left"):
         datasets.write_shards(data, folder, rows_per_shard=24)
     assert not list(folder.glob("*.partial"))
@@ -350,10 +392,43 @@ def test_damaged_shards(tmp_path, small_sound):
         datasets.write_shards(SynTone("sound", num_freqs=2), folder, rows_per_shard=32)
 
 
-@pytest.mark.parametrize("text", ["{", '{"format": "other"}', "[]"])
+def test_a_table_left_by_another_set_is_not_taken_for_this_ones(tmp_path, small_sound):
+    folder = tmp_path / "s"
+    folder.mkdir()
+    SynTone("sound", num_freqs=2, num_amps=2).table().to_parquet(folder / "factors.parquet")
+    datasets.write_shards(small_sound.source, folder)
+    assert datasets.open_shards(folder).table() == small_sound.table()
+    (folder / "factors.parquet").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match=r"factors\.parquet.*checksum"):
+        datasets.open_shards(folder).table()
+    datasets.write_shards(small_sound.source, folder)
+    assert datasets.open_shards(folder).table() == small_sound.table()
+
+
+def test_shards_need_their_source_for_sound_alone(tmp_path, small_published):
+    npz = datasets.save_npz(small_published, tmp_path / "a.npz")
+    folder = datasets.write_shards(datasets.load_npz(npz), tmp_path / "s")
+    npz.unlink()
+    shards = datasets.open_shards(folder)
+    assert np.array_equal(shards.features(slice(None)), small_published.array)
+    assert shards.table() == small_published.table()
+    with pytest.raises(FileNotFoundError, match=r"a\.npz"):
+        shards.audio([0])
+
+
+def test_two_writers_of_one_folder(tmp_path, small_sound):
+    for write in (datasets.write_shards, datasets.export_audio):
+        with (
+            _files.only_writer(tmp_path / "s"),
+            pytest.raises(BlockingIOError, match="written to by another"),
+        ):
+            write(small_sound.source, tmp_path / "s")
+
+
+@pytest.mark.parametrize("text", ["{", '{"format": "other"}', "[]", '{"format": "fastdis-shards"}'])
 def test_foreign_manifests(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(ValueError, match=r"manifest\.json"):
+    with pytest.raises(ValueError, match=r"manifest\.json|version None"):
         datasets.open_shards(tmp_path)
     with pytest.raises(FileNotFoundError):
         datasets.open_shards(tmp_path / "none")
@@ -389,14 +464,47 @@ def test_export_goes_on_where_it_stopped(tmp_path, small_sound):
     before = _tree(folder)
     for name in ("000003.wav", "labels.csv"):
         (folder / name).unlink()
-    (folder / "000004.wav.1.partial").write_bytes(b"torn")
+    (folder / "000004.wav.999999999.partial").write_bytes(b"torn")
     datasets.export_audio(small_sound.source, folder)
     assert _tree(folder) == before
 
 
+def test_export_into_the_folder_of_another_set(tmp_path, small_sound):
+    folder = datasets.export_audio(SynTone("sound", num_freqs=1, num_amps=1), tmp_path / "a")
+    before = _tree(folder)
+    with pytest.raises(ValueError, match="sound of another data set"):
+        datasets.export_audio(small_sound.source, folder)
+    assert _tree(folder) == before
+
+
+def test_full_scale_clips_can_be_exported():
+    data = SynTone("published", num_amps=1, amp_start=1.0, amp_end=1.0)
+    for start in range(0, len(data), 400):
+        audio = data.audio(slice(start, start + 400))
+        assert np.abs(audio).max() <= 1.0
+
+
+def test_a_full_disk_in_export_names_the_file(tmp_path, small_sound, monkeypatch):
+    def full(file, *_, **__):
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr(soundfile, "write", full)
+    with pytest.raises(OSError, match=r"0000\d\d\.wav"):
+        datasets.export_audio(small_sound.source, tmp_path)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_only_what_a_killed_process_left_is_removed(tmp_path):
+    for name in ("mine.partial", "a.json.999999999.partial", f"b.{os.getppid()}.partial"):
+        (tmp_path / name).write_text("")
+    _files.remove_partial(tmp_path)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == sorted([f"b.{os.getppid()}.partial", "mine.partial"])
+
+
 def test_export_without_soundfile(tmp_path, small_sound, monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
-    with pytest.raises(ImportError, match=r"fastdis\[audio\]"):
+    with pytest.raises(ImportError, match="pip install soundfile"):
         datasets.export_audio(small_sound.source, tmp_path)
 
 

@@ -56,7 +56,11 @@ def test_information_of_perfect_codes_is_one(small_sound):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"convention": "standrad"}, "did you mean 'standard'"), ({"runs": 0}, "runs takes")],
+    [
+        ({"convention": "standrad"}, "did you mean 'standard'"),
+        ({"runs": 0}, "runs takes"),
+        ({"seed": -1}, "seed takes"),
+    ],
 )
 def test_bad_options(small_sound, model, options, message):
     with pytest.raises(ValueError, match=message):

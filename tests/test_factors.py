@@ -169,3 +169,38 @@ def test_values_cannot_be_changed_behind_the_space():
     assert factor.values[0] == 1.0
     with pytest.raises(ValueError, match="read-only"):
         factor.values[0] = 9.0
+
+
+def test_tables_are_sequences_of_rows(space):
+    table = space.grid()
+    assert len(list(table)) == 30
+    assert table[-1] == table[29]
+    with pytest.raises(IndexError, match="-30 to 29"):
+        table[30]
+
+
+def test_a_correlated_sample_begins_with_a_shorter_one(space):
+    correlation = {("frequency", "amplitude"): 0.7}
+    long = space.sample(1000, seed=2, correlation=correlation)
+    for n in (1, 7):
+        assert space.sample(n, seed=2, correlation=correlation) == long[:n]
+
+
+@pytest.mark.parametrize(
+    ("levels", "error"),
+    [([[0.5, 1, 1]], TypeError), ([[0, 0, 2]], ValueError), ([[0, 0]], ValueError)],
+)
+def test_levels_that_are_none(space, levels, error):
+    with pytest.raises(error, match="levels takes"):
+        space.index_of(levels)
+
+
+def test_tables_hold_levels_of_their_factors(space):
+    for values, levels in (([[440, 0.1, np.nan]], [[0, 0, 0]]), ([[440, 0.1, 0]], [[0, 0, 7]])):
+        with pytest.raises(ValueError, match="takes"):
+            FactorTable(space, values, levels)
+
+
+def test_names_that_would_collide_in_a_file():
+    with pytest.raises(ValueError, match="distinct names"):
+        FactorSpace([Factor("x", [1]), Factor("x_level", [1])])

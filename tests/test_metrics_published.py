@@ -179,11 +179,20 @@ def test_what_was_not_a_number_has_a_value():
         metrics.mig(v, z, convention="published")
 
 
+def test_a_float32_code_wider_than_float32_is_no_dead_code():
+    v = np.arange(40)[:, None] % 4
+    z = np.where(v > 1, 3e38, -3e38)
+    expected = metrics.mig(v, z, convention="published")
+    assert expected > 0
+    assert metrics.mig(v, z.astype(np.float32), convention="published") == expected
+
+
 def test_the_published_convention_leaves_no_choice():
     v, z = np.arange(20.0)[:, None], np.arange(20.0)[:, None]
     assert metrics.mig(v, z, convention="published", bins=10, discrete=False) == 1.0
-    with pytest.raises(ValueError, match="bins takes 10"):
-        metrics.mig(v, z, convention="published", bins=12)
+    for bins in (12, 20):
+        with pytest.raises(ValueError, match="bins takes 10"):
+            metrics.mig(v, z, convention="published", bins=bins)
     with pytest.raises(ValueError, match="discrete takes None or False"):
         metrics.mig(v, z, convention="published", discrete=True)
     for call in (

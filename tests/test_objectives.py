@@ -128,9 +128,9 @@ def test_sound_beta_tcvae_uses_the_decoded_sample_and_published_draws_a_second(m
     drawn = []
     sample = model.sample
     model.sample = lambda *args: drawn.append(sample(*args)) or drawn[-1]
-    objectives.build("beta_tcvae")(model, x)
+    _ready("beta_tcvae")(model, x)
     assert len(drawn) == 1
-    objectives.build("beta_tcvae", protocol="published")(model, x)
+    _ready("beta_tcvae", protocol="published")(model, x)
     assert len(drawn) == 3
 
 
@@ -178,8 +178,9 @@ def test_discriminator_learns_the_density_ratio_of_known_gaussians():
 
 def test_bfloat16_outputs_give_float32_terms(model, x):
     with torch.autocast("cpu", torch.bfloat16):
-        terms = objectives.build("beta_tcvae")(model, x)
+        terms = _ready("beta_tcvae")(model, x)
     assert all(value.dtype == torch.float32 for value in terms.values())
+    assert all(torch.isfinite(value) for value in terms.values())
 
 
 def test_extreme_outputs_stay_finite(model, x):
@@ -204,6 +205,13 @@ def test_extreme_outputs_stay_finite(model, x):
 def test_unknown_names_and_options(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         objectives.build(*arguments, **options)
+
+
+def test_batches_too_small_or_larger_than_the_data(model, x):
+    with pytest.raises(ValueError, match="2 to n_data = 1 items here, got 8"):
+        objectives.build("beta_tcvae")(model, x)
+    with pytest.raises(ValueError, match="got 1"):
+        _ready("beta_tcvae")(model, x[:1])
 
 
 def test_factor_vae_needs_its_discriminator(model, x):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from fastdis import _threads
 from fastdis.synthesis import SHAPES, oscillator
 
 SCIPY = {
@@ -13,14 +12,6 @@ SCIPY = {
     "sawtooth": signal.sawtooth,
     "square": signal.square,
 }
-
-
-@pytest.fixture
-def threads():
-    """Sets the number of threads; puts it back."""
-    before = _threads._num_threads
-    yield _threads.set_num_threads
-    _threads._num_threads = before
 
 
 def worst_alias(clip, frequency, sample_rate=16000.0):
@@ -56,6 +47,20 @@ def test_phase_amplitude_duration_and_rate():
 def test_a_sawtooth_a_rounding_error_before_its_jump_is_one():
     """scipy.signal divides zero by zero there."""
     assert oscillator("sawtooth", 0.0, phase=-1e-20, duration=1e-4).tolist() == [[1.0, 1.0]]
+
+
+def test_large_phases_keep_to_the_stated_error():
+    phase = np.array([1e3, 1e9, -1e12])
+    exact = np.sin(2 * np.pi * np.longdouble(440) * np.arange(100) / 16000 + phase[:, None])
+    error = np.abs(oscillator("sine", 440.0, phase=phase, duration=100 / 16000) - exact)
+    assert (error.max(axis=1) <= 1e-6 + 2e-16 * np.abs(phase)).all()
+
+
+@pytest.mark.parametrize("shape", ["triangle", "sawtooth", "square"])
+def test_band_limited_does_not_alias_on_the_published_time_axis(shape):
+    options = {"duration": 4.096, "band_limited": True, "time_axis": "linspace"}
+    clip = oscillator(shape, 1234.5, **options)[0]
+    assert worst_alias(clip, 1234.5, (len(clip) - 1) / 4.096) < -110.0
 
 
 @pytest.mark.parametrize("frequency", [55.3, 261.6, 440.0, 1234.5, 3000.0, 5333.4, 7919.0])
@@ -211,6 +216,7 @@ read_only.flags.writeable = False
         ({"frequency": [], "phase": [0.0, 1.0]}, ValueError, r"frequency \(0,\), phase \(2,\)"),
         ({"sample_rate": 0}, ValueError, "sample_rate takes a number > 0"),
         ({"sample_rate": np.nan}, ValueError, "sample_rate takes a finite"),
+        ({"sample_rate": 10**400}, ValueError, "sample_rate takes a finite"),
         ({"sample_rate": "16k"}, TypeError, "sample_rate takes a number"),
         ({"duration": 0.0}, ValueError, "duration takes a number > 0"),
         ({"duration": -1.0}, ValueError, "duration takes a number > 0"),

@@ -1,6 +1,7 @@
 """The thread pool: every item once, errors, nesting, concurrent callers, forks, and the exit."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -123,6 +124,29 @@ def test_the_first_error_is_raised_when_all_started_tasks_have_ended(error):
         parallel_for(work, 8)
     assert sorted(begun) == sorted(ended) == [0, 1]  # none is begun after a failure
     assert (counted(100) == 1).all()  # neither the pool nor this thread has suffered
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="cannot interrupt a thread")
+def test_an_interrupted_caller_waits_for_the_task_of_its_helper():
+    caller, helping = threading.main_thread(), threading.Event()
+    begun, ended = [], []
+
+    def work(start, stop):
+        if threading.current_thread() is caller:
+            helping.wait(20)
+            return
+        begun.append(start)
+        helping.set()
+        threading.Event().wait(0.2)  # by now the caller has done the rest, and waits
+        signal.pthread_kill(caller.ident, signal.SIGINT)
+        threading.Event().wait(0.3)
+        ended.append(start)
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel_for(work, 8)
+    assert len(begun) == 1
+    assert begun == ended
+    assert (counted(100) == 1).all()
 
 
 def test_many_python_threads_call_at_once():

@@ -13,7 +13,7 @@ import torch
 from safetensors import safe_open
 from sklearn.model_selection import train_test_split
 
-from fastdis import TrainConfig, _checkpoints, load, models, objectives, train, training
+from fastdis import TrainConfig, _checkpoints, _files, load, models, objectives, train, training
 from fastdis.datasets import SynTone
 
 
@@ -100,7 +100,7 @@ def test_a_run_folder_and_its_files(small_sound, tmp_path):
     assert _equal(_weights(again), _weights(result))
     assert again.history == result.history
     assert load(folder, which="best").best_epoch == result.best_epoch
-    assert training.load_dataset(folder).options() == small_sound.options()
+    assert training.dataset_options(folder) == small_sound.options()
 
 
 def test_a_compiled_module_is_saved_under_its_own_names():
@@ -148,7 +148,7 @@ def test_a_stopped_process_goes_on_to_the_same_bytes(tmp_path, number):
     error = process.communicate(timeout=60)[1]
     assert process.returncode != 0
     if number == signal.SIGINT:
-        assert "KeyboardInterrupt: stopped" in error
+        assert "KeyboardInterrupt: stopped at the end of a step" in error
     for path in (folder, whole):
         subprocess.run([sys.executable, str(script), str(path)], check=True, timeout=120)
     one, two = (load(path) for path in (folder, whole))
@@ -311,6 +311,46 @@ def test_damaged_missing_and_foreign_checkpoints(small_sound, tmp_path):
         load(tmp_path)
 
 
+def test_two_processes_in_one_folder(small_sound, tmp_path):
+    with (
+        _files.only_writer(tmp_path),
+        pytest.raises(BlockingIOError, match="written to by another"),
+    ):
+        train(*_parts(small_sound), small_sound, _config(tmp_path))
+
+
+def test_fewer_epochs_than_were_trained(small_sound, tmp_path):
+    train(*_parts(small_sound), small_sound, _config(tmp_path, epochs=2))
+    with pytest.raises(ValueError, match="epochs takes at least the 2"):
+        train(*_parts(small_sound), small_sound, _config(tmp_path, epochs=1))
+
+
+def test_a_held_out_part_too_small_for_the_objective():
+    data = SynTone("sound", num_freqs=3, num_amps=1)  # 12 clips, 3 held out
+    with pytest.raises(ValueError, match="validation takes 0, or a share of at least 4"):
+        train(*_parts(data, "factor_vae"), data, _config(batch_size=4))
+
+
+def test_loading_leaves_torchs_generator_alone(small_sound, tmp_path):
+    train(*_parts(small_sound, "factor_vae"), small_sound, _config(tmp_path, epochs=1))
+    state = torch.get_rng_state()
+    load(tmp_path)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_disk_that_is_really_full(tmp_path):
+    """A file-size limit stands in for the disk; safetensors reports it with its own exception."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (300000, 300000))\n" + SCRIPT
+    )
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "run")], capture_output=True, text=True
+    )
+    assert "OSError: cannot write" in done.stderr
+    assert not list((tmp_path / "run").glob("*.partial"))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -320,6 +360,7 @@ def test_damaged_missing_and_foreign_checkpoints(small_sound, tmp_path):
         ({"validation": 1.0}, "validation takes"),
         ({"patience": 2, "validation": 0.0}, "patience takes"),
         ({"tensorboard": True}, "set path"),
+        ({"split_seed": 2**32}, "split_seed takes"),
     ],
 )
 def test_bad_configurations(options, message):

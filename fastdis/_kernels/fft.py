@@ -20,8 +20,9 @@ _PLANS_PER_THREAD = 16
 _BLOCK_SAMPLES = 32768  # complex samples of a block: both sides of it stay in a 1 MB L2 cache
 _BLOCK_ROWS = 64
 
-_local = threading.local()
 _planner = threading.Lock()  # FFTW plans and frees plans in shared tables
+# Not a threading.local: that would free the plans of a thread that ends without the lock.
+_plans: dict[threading.Thread, OrderedDict[tuple[int, int], Transform]] = {}
 
 
 @cache
@@ -91,9 +92,9 @@ class Transform:
 
 def transform(rows: int, n: int) -> Transform:
     """This thread's transform of that size; its buffers are overwritten by the next user."""
-    if not hasattr(_local, "plans"):
-        _local.plans = OrderedDict()
-    plans: OrderedDict[tuple[int, int], Transform] = _local.plans
+    plans = _plans.get(threading.current_thread())
+    if plans is None:
+        plans = _new_plans()
     key = (rows, n)
     if key in plans:
         plans.move_to_end(key)
@@ -103,6 +104,15 @@ def transform(rows: int, n: int) -> Transform:
         if len(plans) > _PLANS_PER_THREAD:
             plans.popitem(last=False)
     return plans[key]
+
+
+def _new_plans() -> OrderedDict[tuple[int, int], Transform]:
+    """Room for this thread's plans; frees those of threads that have ended."""
+    with _planner:
+        for thread in list(_plans):
+            if not thread.is_alive():
+                del _plans[thread]
+        return _plans.setdefault(threading.current_thread(), OrderedDict())
 
 
 def _new_planner_lock() -> None:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 # --- spectral: two real frames travel as the real and imaginary part of one complex transform ---
 
-# A frame more than 2^3 quieter than its partner is scaled up to it, so that the partner's
-# rounding errors do not reach it. 2^60 is as far as squares stay in float32's range.
-_GAIN_FROM, _GAIN_TO = 3, 60
+# A frame more than 2^1 quieter than its partner, by the sum of its magnitudes, is scaled up to it,
+# so that the partner's rounding errors do not reach it. 2^60 is as far as squares stay in
+# float32's range.
+_GAIN_FROM, _GAIN_TO = 1, 60
 
 
 def pack_frames(
@@ -35,13 +36,13 @@ def pack_frames(
     framed = np.zeros((2 * len(packed), len(window)), np.float32)
     framed[:frames][inside] = y[index[inside]]
     framed[:frames] *= window
-    peak = np.abs(framed).max(axis=1)
-    exponent = peak.view(np.int32) >> 23
+    level = np.abs(framed).sum(axis=1)
+    exponent = level.view(np.int32) >> 23
     lift = np.maximum(exponent.reshape(-1, 2).max(axis=1).repeat(2) - exponent, 0)
-    partner = peak.reshape(-1, 2)[:, ::-1].ravel()
+    partner = level.reshape(-1, 2)[:, ::-1].ravel()
     lift = np.where((lift > _GAIN_FROM) & (partner > 0), np.minimum(lift, _GAIN_TO), 0)
     framed = np.ldexp(framed, lift[:, None].astype(np.int32))
-    gain[:] = np.where(peak > 0, np.ldexp(np.float32(1), -lift.astype(np.int32)), 0)[:frames]
+    gain[:] = np.where(level > 0, np.ldexp(np.float32(1), -lift.astype(np.int32)), 0)[:frames]
     packed.real = framed[0::2]
     packed.imag = framed[1::2]
 

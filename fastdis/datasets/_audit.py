@@ -7,6 +7,7 @@ not seen? A factor that fails here cannot be disentangled by any model on these 
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -120,6 +121,7 @@ def audit(dataset: Dataset, *, pairs: int = 400, clips: int = 4000, seed: int = 
     """
     _validation.integer("pairs", pairs)
     _validation.integer("clips", clips, 8)
+    _validation.integer("seed", seed, 0)
     if len(dataset) < 8:
         raise ValueError(f"dataset takes at least 8 clips to audit, got {len(dataset)}")
     for factor in dataset.space.factors:
@@ -162,7 +164,7 @@ def _audit_factor(
         float(distance.min()) / spread if len(a) else 0.0,
         float(np.median(distance)) / spread if len(a) else 0.0,
         score, measure, chance, aliasing, passes,
-        _sentence(factor, alike, score, measure, chance, aliasing, passes),
+        _sentence(factor, len(a), alike, score, measure, chance, aliasing, passes),
     )  # fmt: skip
 
 
@@ -214,7 +216,7 @@ def _aliased_share(
 
 
 def _flat(dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    return dataset.features(rows).reshape(len(rows), -1)
+    return dataset.features(rows).reshape(len(rows), math.prod(dataset.feature_shape))
 
 
 def _principal_components(
@@ -248,28 +250,25 @@ def _predict(
 
 
 def _sentence(
-    factor: Factor, alike: float, score: float, measure: str, chance: float,
+    factor: Factor, pairs: int, alike: float, score: float, measure: str, chance: float,
     aliasing: float | None, passes: bool,
 ) -> str:  # fmt: skip
     name = factor.name.capitalize()
     if factor.size == 1:
         return f"{name} has one level: there is nothing to recover."
     found = f"a held-out predictor reaches {measure} {score:.2f} (chance {chance:.2f})"
+    compared = f"{1.0 - alike:.0%} of neighbouring levels differ"
+    if not pairs:
+        compared = "no two clips differ in it alone, so levels could not be compared"
     if alike > 1.0 - _PASS_SHARE:
         text = (
             f"{name} is erased: {alike:.0%} of neighbouring levels have the same features, "
             f"and {found}. No model can learn it from this input."
         )
     elif passes:
-        text = (
-            f"{name} can be recovered: {1.0 - alike:.0%} of neighbouring levels differ, "
-            f"and {found}."
-        )
+        text = f"{name} can be recovered: {compared}, and {found}."
     else:
-        text = (
-            f"{name} is in doubt: {alike:.0%} of neighbouring levels have the same "
-            f"features, and {found}."
-        )
+        text = f"{name} is in doubt: {compared}, and {found}."
     if aliasing is not None and aliasing > _PASS_SHARE:
         text += (
             f" But {aliasing:.0%} of the pairs that differ are told apart by aliasing: without it, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fastdis import _files, _threads, _validation
 from fastdis.datasets._base import CHUNK, Dataset
 
 FORMATS = ("wav", "flac")
+DATASET = "dataset.json"
 
 
 def export_audio(
@@ -40,46 +42,64 @@ def export_audio(
     Raises
     ------
     ImportError
-        If soundfile is not installed (``pip install 'fastdis[audio]'``).
+        If soundfile is not installed (the extra ``audio``).
     ValueError
-        If a clip leaves [-1, 1] and would be clipped.
+        If a clip leaves [-1, 1] and would be clipped, or the folder holds another set's sound.
     OSError
         If the disk is full or cannot be written; finished files stay.
     """
     _validation.choice("format", format, FORMATS)
     try:
-        import soundfile
+        import soundfile  # noqa: F401
     except ImportError as error:
-        raise ImportError("export needs soundfile: pip install 'fastdis[audio]'") from error
+        raise ImportError("export needs soundfile: pip install soundfile") from error
     folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    _files.remove_partial(folder)
     width = max(6, len(str(len(dataset) - 1)))
     names = [f"{i:0{width}d}.{format}" for i in range(len(dataset))]
-    for start in range(0, len(dataset), CHUNK):
-        stop = min(start + CHUNK, len(dataset))
-        missing = [i for i in range(start, stop) if not (folder / names[i]).exists()]
-        if missing:
-            audio = dataset.audio(missing)
-            if audio.size and np.abs(audio).max() > 1.0:
-                raise ValueError(
-                    f"clip {missing[int(np.abs(audio).max(axis=1).argmax())]} exceeds 1"
-                )
-
-            def write(
-                a: int, b: int, missing: list[int] = missing, audio: NDArray[np.float32] = audio
-            ) -> None:
-                for k in range(a, b):
-                    with _files.replacing(folder / names[missing[k]]) as partial:
-                        soundfile.write(
-                            partial, audio[k], dataset.sample_rate, "PCM_24", format=format.upper()
-                        )
-
-            _threads.parallel_for(write, len(missing), grain=16)
-        if progress is not None:
-            progress(stop - start)
-    _write_labels(dataset, folder, names)
+    with _files.only_writer(folder):
+        _claim(dataset, folder)
+        _files.remove_partial(folder)
+        for start in range(0, len(dataset), CHUNK):
+            stop = min(start + CHUNK, len(dataset))
+            missing = [i for i in range(start, stop) if not (folder / names[i]).exists()]
+            if missing:
+                files = [folder / names[i] for i in missing]
+                _write_audio(dataset.audio(missing), files, dataset.sample_rate, format)
+            if progress is not None:
+                progress(stop - start)
+        _write_labels(dataset, folder, names)
     return folder
+
+
+def _claim(dataset: Dataset, folder: Path) -> None:
+    """Say whose sound is in the folder, before any is, or refuse another set's folder."""
+    told = json.loads(json.dumps(dataset.options()))
+    file = folder / DATASET
+    if file.exists():
+        if _files.read_json(file, "a data set's options") != told:
+            raise ValueError(f"path {folder} holds the sound of another data set")
+    else:
+        _files.write_json(file, told)
+
+
+def _write_audio(
+    audio: NDArray[np.float32], files: list[Path], sample_rate: int, format: str
+) -> None:
+    import soundfile
+
+    peak = np.abs(audio).max(axis=1)
+    if peak.max() > 1.0:
+        raise ValueError(f"{files[int(peak.argmax())].name} would be clipped at {peak.max():g}")
+
+    def write(start: int, stop: int) -> None:
+        for clip, file in zip(audio[start:stop], files[start:stop], strict=True):
+            with _files.replacing(file) as partial:
+                try:
+                    soundfile.write(partial, clip, sample_rate, "PCM_24", format=format.upper())
+                except soundfile.LibsndfileError as error:
+                    raise OSError(f"cannot write {file}: {error}") from error
+
+    _threads.parallel_for(write, len(files), grain=16)
 
 
 def _write_labels(dataset: Dataset, folder: Path, names: list[str]) -> None:
@@ -92,4 +112,4 @@ def _write_labels(dataset: Dataset, folder: Path, names: list[str]) -> None:
         writer = csv.writer(out)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
-    table.to_parquet(folder / "labels.parquet")
+    table.to_parquet(folder / "labels.parquet", extra={"file": names})

@@ -1,13 +1,13 @@
 """SynTone's ``.npz`` file: keys ``x``, ``y``, ``metadata``, ``classes``, written and read.
 
-``metadata`` is a pickled dict of arrays. It is read by an unpickler that admits NumPy arrays,
-dicts, lists and texts alone; any other name in the file is refused, and nothing is executed.
+``metadata`` is a pickled dict of arrays, read without trusting it (see ``_unpickle``).
 """
 
 from __future__ import annotations
 
 import pickle
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +17,7 @@ from numpy.lib import format as npy
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _files, _validation
+from fastdis.datasets import _unpickle
 from fastdis.datasets._base import CHUNK, Dataset
 from fastdis.datasets._mel import MelDataset
 from fastdis.factors import Factor, FactorSpace, FactorTable
@@ -26,35 +27,16 @@ _COLUMNS = {"frequency": "freqs", "amplitude": "amps", "waveform": "waveforms"}
 # Fixed, so that the same options give the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
-# All that a pickled NumPy array, dict, list or text needs, under NumPy 1's and 2's module names.
-_ADMITTED = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy.core.numeric", "_frombuffer"),
-    ("numpy._core.numeric", "_frombuffer"),
-    ("_codecs", "encode"),
-}
-
-
-class _RestrictedUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ADMITTED:
-            raise pickle.UnpicklingError(f"the pickle asks for {module}.{name}, which is refused")
-        return super().find_class(module, name)
-
 
 class NpzDataset(MelDataset):
     """The clips of one ``.npz`` file, held in memory; see :func:`load_npz`."""
 
     def __init__(
-        self, path: Path, x: NDArray[Any], table: FactorTable, variant: str, sample_rate: int
-    ) -> None:
+        self, path: Path, x: NDArray[Any], table: FactorTable, variant: str, sample_rate: int,
+        checksum: str,
+    ) -> None:  # fmt: skip
         super().__init__(variant, sample_rate, x.shape[1])
-        self.path, self.x, self._table = path, x, table
+        self.path, self.x, self._table, self.checksum = path, x, table, checksum
         self.space = table.space
 
     def __len__(self) -> int:
@@ -76,7 +58,7 @@ class NpzDataset(MelDataset):
         """Plain values from which :func:`fastdis.datasets.build` makes the same set again."""
         return {
             "name": "npz", "path": str(self.path), "variant": self.variant,
-            "sample_rate": self.sample_rate,
+            "sample_rate": self.sample_rate, "checksum": self.checksum,
         }  # fmt: skip
 
 
@@ -106,6 +88,7 @@ def save_npz(
     }  # fmt: skip
     rest = {"y": y, "metadata": np.array(metadata, dtype=object), "classes": np.array(classes)}
     samples = dataset.audio([0]).shape[1]
+    _files.remove_partial(Path(path).parent, Path(path).name)
     with (
         _files.replacing(path) as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
@@ -132,7 +115,11 @@ def _member(archive: zipfile.ZipFile, key: str) -> IO[bytes]:
 
 
 def load_npz(
-    path: str | Path, *, variant: str = "published", sample_rate: int | None = None
+    path: str | Path,
+    *,
+    variant: str = "published",
+    sample_rate: int | None = None,
+    checksum: str | None = None,
 ) -> NpzDataset:
     """Read an ``.npz`` file of the reference's generator, or of :func:`save_npz`.
 
@@ -146,6 +133,8 @@ def load_npz(
     sample_rate
         In Hz. The file does not hold it; by default the clips last one second, as the
         reference's do.
+    checksum
+        As the set's ``options()`` tell it: an error if the file holds something else by now.
 
     Raises
     ------
@@ -156,12 +145,24 @@ def load_npz(
         asks for anything but arrays, dicts, lists and texts (refused, never executed).
     """
     path = Path(path)
-    damage = (zipfile.BadZipFile, pickle.UnpicklingError, KeyError, ValueError, OSError)
+    damage = (
+        zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, NotImplementedError,
+        KeyError, TypeError, ValueError, OSError,
+    )  # fmt: skip
     with _files.reading(path, f"an .npz file with the keys {', '.join(KEYS)}", damage):
         with zipfile.ZipFile(path) as archive:
+            found = _checksum(archive)
+            if checksum not in (None, found):
+                raise ValueError("it holds other clips than it did")
             x, y, metadata, classes = (_read_member(archive, key) for key in KEYS)
         table = _table_of(x, y, metadata, classes)
-    return NpzDataset(path, x, table, variant, sample_rate or x.shape[1])
+    rate = x.shape[1] if sample_rate is None else sample_rate
+    return NpzDataset(path, x, table, variant, rate, found)
+
+
+def _checksum(archive: zipfile.ZipFile) -> str:
+    """The members' own CRC-32s, which the archive's directory holds."""
+    return "-".join(f"{info.CRC:08x}" for info in archive.infolist())
 
 
 def _read_member(archive: zipfile.ZipFile, key: str) -> Any:
@@ -173,8 +174,7 @@ def _read_member(archive: zipfile.ZipFile, key: str) -> Any:
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran_order, dtype = reader(member)
         if dtype.hasobject:
-            value = _RestrictedUnpickler(member).load()
-            return value.item() if isinstance(value, np.ndarray) and value.shape == () else value
+            return _unpickle.load(member)
         count = int(np.prod(shape, dtype=np.int64))
         if count * dtype.itemsize > archive.getinfo(name).file_size:
             raise ValueError(f"{name} says shape {shape}, more than it holds")

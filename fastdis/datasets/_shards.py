@@ -7,8 +7,8 @@ written beside and renamed; a killed run goes on where it stopped and ends with 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _files, _validation
 from fastdis.datasets._base import CHUNK, Dataset, Stored
-from fastdis.factors import FactorTable
+from fastdis.factors import FactorSpace, FactorTable
 
 FORMAT, VERSION = "fastdis-shards", 1
 MANIFEST, FACTORS = "manifest.json", "factors.parquet"
@@ -55,32 +55,40 @@ def write_shards(
     header = {
         "format": FORMAT, "version": VERSION, "rows": len(dataset),
         "rows_per_shard": rows_per_shard, "dtype": "float32",
-        "feature_shape": list(dataset.feature_shape), "dataset": dataset.options(),
-        "space": dataset.space.to_dict(),
+        "feature_shape": list(dataset.feature_shape), "sample_rate": dataset.sample_rate,
+        "dataset": dataset.options(), "space": dataset.space.to_dict(),
     }  # fmt: skip
-    shards: list[dict[str, Any]] = []
-    if (folder / MANIFEST).exists():
-        manifest = _files.read_json(folder / MANIFEST, "a manifest of shards")
-        shards = manifest.pop("shards")
-        if manifest != header:
-            different = [key for key in header if manifest.get(key) != header[key]]
-            raise ValueError(f"path {folder} holds other shards; they differ in {different}")
-    folder.mkdir(parents=True, exist_ok=True)
-    _files.remove_partial(folder)
-    if not (folder / FACTORS).exists():
-        dataset.table().to_parquet(folder / FACTORS)
-    for number, start in enumerate(range(0, len(dataset), rows_per_shard)):
-        stop = min(start + rows_per_shard, len(dataset))
-        file = folder / f"shard-{number:05d}.npy"
-        done = number < len(shards) and file.exists() and _digest(file) == shards[number]["sha256"]
-        if not done:
-            digest = _write_shard(dataset, file, start, stop)
-            entry = {"file": file.name, "rows": stop - start, "sha256": digest}
-            shards[number : number + 1] = [entry]  # replaces a damaged one, or appends
-            _files.write_json(folder / MANIFEST, {**header, "shards": shards})
-        if progress is not None:
-            progress(stop - start)
+    with _files.only_writer(folder):
+        manifest: dict[str, Any] = {**header, "factors_sha256": None, "shards": []}
+        if (folder / MANIFEST).exists():
+            manifest = _read_manifest(folder)
+            different = [key for key in header if manifest[key] != header[key]]
+            if different:
+                raise ValueError(f"path {folder} holds other shards; they differ in {different}")
+        # First of all, so that a folder can never be taken for that of another set.
+        _files.write_json(folder / MANIFEST, manifest)
+        _files.remove_partial(folder)
+        if not _is_whole(folder / FACTORS, manifest["factors_sha256"]):
+            dataset.table().to_parquet(folder / FACTORS)
+            manifest["factors_sha256"] = _files.digest(folder / FACTORS)
+            _files.write_json(folder / MANIFEST, manifest)
+        shards = manifest["shards"]
+        for number, start in enumerate(range(0, len(dataset), rows_per_shard)):
+            stop = min(start + rows_per_shard, len(dataset))
+            file = folder / f"shard-{number:05d}.npy"
+            told = shards[number]["sha256"] if number < len(shards) else None
+            if not _is_whole(file, told):
+                digest = _write_shard(dataset, file, start, stop)
+                entry = {"file": file.name, "rows": stop - start, "sha256": digest}
+                shards[number : number + 1] = [entry]  # replaces a damaged one, or appends
+                _files.write_json(folder / MANIFEST, manifest)
+            if progress is not None:
+                progress(stop - start)
     return folder
+
+
+def _is_whole(file: Path, sha256: str | None) -> bool:
+    return sha256 is not None and file.exists() and _files.digest(file) == sha256
 
 
 def _write_shard(dataset: Dataset, file: Path, start: int, stop: int) -> str:
@@ -91,33 +99,55 @@ def _write_shard(dataset: Dataset, file: Path, start: int, stop: int) -> str:
             np.lib.format.write_array_header_1_0(out, header)
             for a in range(start, stop, CHUNK):
                 out.write(dataset.features(slice(a, min(a + CHUNK, stop))).tobytes())
-        return _digest(partial)
+        return _files.digest(partial)
 
 
-def _digest(file: Path) -> str:
-    with open(file, "rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest()
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    manifest = _files.read_json(path, "a manifest of shards")
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a manifest of shards")
+    if manifest.get("version") != VERSION:
+        raise ValueError(f"{folder} has version {manifest.get('version')}, this reads {VERSION}")
+    missing = {"rows", "rows_per_shard", "feature_shape", "sample_rate", "dataset", "space",
+               "factors_sha256", "shards", "dtype"} - manifest.keys()  # fmt: skip
+    if missing:
+        raise ValueError(f"{path} lacks {sorted(missing)}")
+    return manifest
 
 
 class Shards(Stored):
     """Memory-mapped features; see :func:`open_shards`."""
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
-        from fastdis.datasets import build
-
         self.folder, self._manifest = folder, manifest
-        self._follow(build(manifest["dataset"]))
+        channels, bands, frames = manifest["feature_shape"]
+        self.feature_shape = (channels, bands, frames)
+        self.sample_rate = int(manifest["sample_rate"])
+        self.space = FactorSpace.from_dict(manifest["space"])
         self._rows_per_shard = int(manifest["rows_per_shard"])
         self._maps: dict[int, NDArray[np.float32]] = {}
-        self._table: FactorTable | None = None
+
+    @cached_property
+    def source(self) -> Dataset:  # type: ignore[override]
+        """What the shards were made from, built when its sound is first asked for."""
+        from fastdis.datasets import build
+
+        return build(self._manifest["dataset"])
+
+    @cached_property
+    def _table(self) -> FactorTable:
+        file = self.folder / FACTORS
+        with _files.reading(file, "a table of factors", (ValueError,)):
+            if _files.digest(file) != self._manifest["factors_sha256"]:
+                raise ValueError("its checksum is not the manifest's")
+            return FactorTable.from_parquet(file)
 
     def __len__(self) -> int:
         return int(self._manifest["rows"])
 
     def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
         """The factors of the clips at ``indices``; of all by default."""
-        if self._table is None:
-            self._table = FactorTable.from_parquet(self.folder / FACTORS)
         if indices is None:
             return self._table
         rows: FactorTable = self._table[_validation.indices("indices", indices, len(self))]
@@ -135,7 +165,8 @@ class Shards(Stored):
 
     def options(self) -> dict[str, Any]:
         """Plain values from which :func:`fastdis.datasets.build` opens the same set again."""
-        return {"name": "shards", "path": str(self.folder)}
+        checksum = _files.digest(self.folder / MANIFEST)
+        return {"name": "shards", "path": str(self.folder), "checksum": checksum}
 
     def _map(self, number: int) -> NDArray[np.float32]:
         """Shard ``number``, its checksum held against the manifest the first time."""
@@ -143,16 +174,23 @@ class Shards(Stored):
             entry = self._manifest["shards"][number]
             file = self.folder / entry["file"]
             with _files.reading(file, "a shard", (ValueError,)):
-                if _digest(file) != entry["sha256"]:
+                if _files.digest(file) != entry["sha256"]:
                     raise ValueError("its checksum is not the manifest's")
                 self._maps[number] = np.load(file, mmap_mode="r", allow_pickle=False)
         return self._maps[number]
 
 
-def open_shards(path: str | Path) -> Shards:
+def open_shards(path: str | Path, *, checksum: str | None = None) -> Shards:
     """The data set that :func:`write_shards` wrote, memory-mapped.
 
-    A shard's checksum is verified when its first row is read.
+    A shard's checksum is verified when its first row is read, the table's likewise.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    checksum
+        As the set's ``options()`` tell it: an error if the folder holds something else by now.
 
     Raises
     ------
@@ -162,15 +200,13 @@ def open_shards(path: str | Path) -> Shards:
         If the manifest is damaged or foreign, the set is not finished, or a checksum is off.
     """
     folder = Path(path)
-    manifest = _files.read_json(folder / MANIFEST, "a manifest of shards")
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ValueError(f"{folder / MANIFEST} is not a manifest of shards")
-    if manifest["version"] != VERSION:
-        raise ValueError(f"{folder} has version {manifest['version']}, this reads {VERSION}")
+    manifest = _read_manifest(folder)
     have = sum(entry["rows"] for entry in manifest["shards"])
     if have != manifest["rows"]:
         raise ValueError(
             f"{folder} is not finished: {have:,} of {manifest['rows']:,} rows; "
             "write_shards with the same options goes on"
         )
+    if checksum not in (None, _files.digest(folder / MANIFEST)):
+        raise ValueError(f"{folder} holds other clips than it did")
     return Shards(folder, manifest)

@@ -20,6 +20,8 @@ from fastdis.synthesis import SHAPES, oscillator
 # The third harmonic, by which a square differs from a triangle, must stay below Nyquist, and so
 # must the whole of its filter: 3 x 0.15 = 0.45 of the sample rate.
 IDENTIFIABLE = 0.15
+# A band-limited jump overshoots its amplitude by 17.9% (Gibbs) and has to stay within [-1, 1].
+LOUDEST = 0.84
 
 
 class SynTone(MelDataset):
@@ -50,7 +52,7 @@ class SynTone(MelDataset):
     ------
     TypeError, ValueError
         If a number is out of range: a frequency below 0 or above Nyquist, an amplitude that is
-        not finite or outside [0, 1], an empty grid, start above end.
+        not finite or outside [0, 1] (``"sound"``: [0, 0.84]), an empty grid, start above end.
 
     Examples
     --------
@@ -83,8 +85,12 @@ class SynTone(MelDataset):
             freq_end = sample_rate * IDENTIFIABLE if sound else sample_rate / 2
         if amp_end is None:
             amp_end = 0.8 if sound else 1.0
-        frequencies = _levels("freq", freq_start, freq_end, num_freqs, sample_rate / 2)
-        amplitudes = _levels("amp", amp_start, amp_end, num_amps, 1.0)
+        nyquist = sample_rate / 2
+        frequencies = _levels(
+            "freq", freq_start, freq_end, num_freqs, nyquist, "half the sample rate"
+        )
+        loudest, why = (LOUDEST, "a jump overshoots by 18%") if sound else (1.0, "full scale")
+        amplitudes = _levels("amp", amp_start, amp_end, num_amps, loudest, why)
         if sound and frequencies[-1] > sample_rate / 6:
             warnings.warn(
                 f"freq_end {frequencies[-1]:g} Hz is above sample_rate / 6: the third harmonic is "
@@ -126,18 +132,24 @@ class SynTone(MelDataset):
         }  # fmt: skip
 
     def _render(self, table: FactorTable, band_limited: bool) -> NDArray[np.float32]:
-        return oscillator(
+        audio = oscillator(
             table.levels[:, 2], table["frequency"], table["amplitude"],
             sample_rate=self.sample_rate, duration=self.duration, band_limited=band_limited,
             time_axis="linspace" if self.variant == "published" else "sample",
         )  # fmt: skip
+        # Float32 may round a full-scale sample to 1 + 1e-7, which a file format would clip.
+        return audio if band_limited else np.clip(audio, -1.0, 1.0, out=audio)
 
 
-def _levels(name: str, start: float, end: float, num: int, maximum: float) -> NDArray[np.float64]:
+def _levels(
+    name: str, start: float, end: float, num: int, maximum: float, why: str
+) -> NDArray[np.float64]:
     """``linspace`` within [0, maximum], each end named in its error."""
     end_name = f"{name}_end"
-    high = _validation.number(end_name, end, minimum=0.0, maximum=maximum)
-    low = _validation.number(f"{name}_start", start, minimum=0.0, maximum=maximum)
+    high = _validation.number(end_name, end, minimum=0.0)
+    low = _validation.number(f"{name}_start", start, minimum=0.0)
+    if high > maximum:
+        raise ValueError(f"{end_name} takes at most {maximum:g} ({why}), got {high:g}")
     count = _validation.integer(f"num_{name}s", num)
     if low > high or (low == high and count > 1):
         raise ValueError(f"{end_name} takes a number above {name}_start = {low:g}, got {high:g}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastdis import _kernels
 from fastdis._threads import parallel_for
-from fastdis.metrics._data import Data, behaved_rows
+from fastdis.metrics._data import EXACT, Data, behaved_rows
 
 MAX_BINS = 1 << 16  # bins and levels travel as uint16
 MAX_CELLS = 1 << 26  # 512 MiB of counts
@@ -53,7 +53,7 @@ def count(
 def _levels(data: Data, k: int) -> NDArray[np.float64]:
     """The values a discrete factor may take: at least those that it does take."""
     low, high = data.factor_range[:, k]
-    if data.whole[k] and high - low < _MAX_WHOLE_RANGE:
+    if data.whole[k] and high - low < _MAX_WHOLE_RANGE and max(-low, high) < EXACT:
         return np.arange(low, high + 1)
     values = np.unique(data.factors[:, k])
     if len(values) > MAX_BINS:

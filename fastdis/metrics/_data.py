@@ -19,7 +19,7 @@ from fastdis._threads import parallel_for
 Discrete = bool | Sequence[bool] | None
 
 _GRAIN = 1 << 15  # rows worth a task
-_EXACT = 2.0**53  # beyond it a float64 holds only every other integer
+EXACT = 2.0**53  # beyond it a float64 holds only every other integer
 _PEEK = 4096  # rows that tell most continuous columns apart without a sort of all
 
 
@@ -67,7 +67,7 @@ def read(factors: Any, codes: Any, bins: int, discrete: Discrete) -> Data:
             f"got {len(values)} factors and {len(code_values)} codes"
         )
     factor_range = column_range("factors", values)
-    if given.dtype.kind in "iu" and np.abs(factor_range).max() > _EXACT:
+    if given.dtype.kind in "iu" and np.abs(factor_range).max() > EXACT:
         raise ValueError(
             "factors takes integers up to 2**53, got larger ones; number them anew, as with "
             "numpy.unique(column, return_inverse=True)"
@@ -129,10 +129,7 @@ def _two_dimensional(name: str, value: Any) -> NDArray[Any]:
         tensor = value.detach().cpu()
         # NumPy has no bfloat16.
         value = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # ragged nesting
-        raise ValueError(f"{name} takes a regular array, got a ragged one ({error})") from None
+    array = _validation.regular(name, value)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} takes rows and columns, at least one each, got {array.shape}")
     return array

@@ -106,14 +106,16 @@ class Evidence:
 
 
 def gather(
-    factors: Any, codes: Any, bins: int, discrete: Discrete, convention: str, seed: int = 0
+    factors: Any, codes: Any, bins: int | None, discrete: Discrete, convention: str, seed: int = 0
 ) -> Evidence:
     """Check the arguments that all metrics share."""
     _validation.choice("convention", convention, CONVENTIONS)
+    if bins is None:
+        bins = PUBLISHED_BINS if convention == "published" else DEFAULT_BINS
     bins = _validation.integer("bins", bins, 2, MAX_BINS)
     seed = _validation.integer("seed", seed, 0)
     if convention == "published":
-        if bins not in (DEFAULT_BINS, PUBLISHED_BINS):
+        if bins != PUBLISHED_BINS:
             raise ValueError(
                 f"bins takes {PUBLISHED_BINS} for the published convention, got {bins}"
             )
@@ -122,7 +124,6 @@ def gather(
                 "discrete takes None or False for the published convention, which bins every "
                 f"factor, got {discrete!r}"
             )
-        bins = PUBLISHED_BINS
     data = read(factors, codes, bins, discrete)
     if len(data.codes) < 2:
         raise ValueError(f"factors and codes take at least 2 rows, got {len(data.codes)}")
@@ -144,6 +145,8 @@ def _scaled(x: NDArray[Any], column_range: NDArray[np.float64]) -> NDArray[Any]:
 
     A range below ten roundings counts as constant.
     """
+    if np.ptp(column_range, axis=0).max() > np.finfo(x.dtype).max:
+        x = x.astype(np.float64)
     low, high = column_range.astype(x.dtype)
     span = high - low
     scale = 1 / np.where(span < 10 * np.finfo(x.dtype).eps, x.dtype.type(1), span)
@@ -182,7 +185,7 @@ class Metric(Generic[Result]):
         self,
         factors: Any,
         codes: Any,
-        bins: int,
+        bins: int | None,
         discrete: Discrete,
         convention: str,
         seed: int = 0,

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
+from fastdis.metrics._evidence import CONVENTIONS
 
-CONVENTIONS = ("standard", "published")
 # Share of the clips that a run of the sound protocol draws.
 _DRAW = 0.8
 
@@ -43,16 +43,24 @@ def evaluate_model(
     metrics
         Names; None for all that the convention has.
 
+    Returns
+    -------
+    dict
+        ``(mean, deviation)`` by the name of the metric; the deviation is that of the runs
+        themselves, divided by their number (``ddof=0``).
+
     Raises
     ------
-    ValueError
-        If the data set has fewer than 2 clips, or a name is unknown.
+    TypeError, ValueError
+        If the data set has fewer than 2 clips, ``runs`` or ``seed`` is out of its range, or a name
+        is unknown.
     """
     from fastdis.metrics import evaluate
     from fastdis.training import encode
 
     _validation.choice("convention", convention, CONVENTIONS)
     _validation.integer("runs", runs)
+    _validation.integer("seed", seed, 0)
     table = dataset.table()
     mean, logvar = encode(model, dataset, np.arange(len(dataset)))
     scores: dict[str, list[float]] = {}
@@ -70,7 +78,28 @@ def evaluate_model(
 
 
 def code_information(model: Any, dataset: Any) -> NDArray[np.float64]:
-    """``(K, D)``: the mutual information of each factor and code mean, over H(factor)."""
+    """How much of each factor each code holds, by the means of q(z|x) over all clips.
+
+    The quantity whose gap MIG takes (Chen et al. 2018, eq. 6): I(z, v) / H(v), with the bins of
+    :func:`joint_histogram`.
+
+    Parameters
+    ----------
+    model
+        A VAE of :mod:`fastdis.models`.
+    dataset
+        The clips to encode, with their factors.
+
+    Returns
+    -------
+    ndarray of float64, shape (K, D)
+        Factors by codes, 0 to 1; 0 for a constant factor.
+
+    Raises
+    ------
+    ValueError
+        If the data set has no clips, or a code is not finite.
+    """
     from fastdis.metrics import joint_histogram
     from fastdis.training import encode
 

@@ -110,7 +110,8 @@ class JointHistogram:
         Raises
         ------
         ValueError
-            If the two have other factors or other bins; make one with ``like=`` the other.
+            If the two have other factors, levels of another kind or other bins; make one with
+            ``like=`` the other.
         """
         if not isinstance(other, JointHistogram):
             return NotImplemented
@@ -211,9 +212,8 @@ def joint_histogram(
         [np.zeros(bins + 1) if kept else edges
          for edges, kept in zip(like.factor_levels, like.discrete, strict=True)]
     )  # fmt: skip
-    _warn_outside("codes", data.code_range, like.code_edges)
-    binned = ~np.array(like.discrete)
-    _warn_outside("factors", data.factor_range[:, binned], factor_edges[binned])
+    _warn_outside("codes", data.code_range, like.code_edges, np.bool_(True))
+    _warn_outside("factors", data.factor_range, factor_edges, ~np.array(like.discrete))
     return counted_on(data, like.code_edges, factor_edges)
 
 
@@ -239,6 +239,12 @@ def _check_addable(a: JointHistogram, b: JointHistogram) -> None:
             "histograms add up if codes, bins, factor names and discrete agree, "
             f"got {shapes[0]} and {shapes[1]}"
         )
+    for name, x, y in zip(a.names, a.factor_levels, b.factor_levels, strict=True):
+        if (x.dtype.kind in "US") != (y.dtype.kind in "US"):
+            raise ValueError(
+                f"histograms add up if their levels are all text or all numbers, got {x.dtype} "
+                f"and {y.dtype} for {name!r}"
+            )
     same = np.array_equal(a.code_edges, b.code_edges) and all(
         kept or np.array_equal(x, y)
         for x, y, kept in zip(a.factor_levels, b.factor_levels, a.discrete, strict=True)
@@ -247,8 +253,13 @@ def _check_addable(a: JointHistogram, b: JointHistogram) -> None:
         raise ValueError("histograms add up if their edges agree; make one with like= the other")
 
 
-def _warn_outside(name: str, column_range: NDArray[np.float64], edges: NDArray[np.float64]) -> None:
-    outside = (column_range[0] < edges[:, 0]) | (column_range[1] > edges[:, -1])
+def _warn_outside(
+    name: str,
+    column_range: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    binned: NDArray[np.bool_] | np.bool_,
+) -> None:
+    outside = binned & ((column_range[0] < edges[:, 0]) | (column_range[1] > edges[:, -1]))
     if outside.any():
         warnings.warn(
             f"{name}: columns {', '.join(map(str, np.flatnonzero(outside)))} reach beyond the "

@@ -23,7 +23,7 @@ def mig(
     factors: Any,
     codes: Any,
     *,
-    bins: int = 20,
+    bins: int | None = None,
     discrete: Discrete = None,
     convention: str = "standard",
 ) -> float:
@@ -39,7 +39,7 @@ def mig(
     Parameters
     ----------
     factors, codes, bins, discrete
-        See :func:`joint_histogram`.
+        See :func:`joint_histogram`; ``bins`` None is 20, or 10 under the published convention.
     convention
         ``"standard"``, or ``"published"``; see :mod:`fastdis.metrics`.
 
@@ -62,7 +62,7 @@ def jemmig(
     factors: Any,
     codes: Any,
     *,
-    bins: int = 20,
+    bins: int | None = None,
     discrete: Discrete = None,
     convention: str = "standard",
     normalized: bool = True,
@@ -85,7 +85,7 @@ def jemmig(
     Parameters
     ----------
     factors, codes, bins, discrete
-        See :func:`joint_histogram`.
+        See :func:`joint_histogram`; ``bins`` None is 20, or 10 under the published convention.
     convention
         ``"standard"``, or ``"published"``; see :mod:`fastdis.metrics`.
     normalized
@@ -104,7 +104,7 @@ def dcimig(
     factors: Any,
     codes: Any,
     *,
-    bins: int = 20,
+    bins: int | None = None,
     discrete: Discrete = None,
     convention: str = "standard",
 ) -> float:
@@ -120,7 +120,7 @@ def dcimig(
     Parameters
     ----------
     factors, codes, bins, discrete
-        See :func:`joint_histogram`.
+        See :func:`joint_histogram`; ``bins`` None is 20, or 10 under the published convention.
     convention
         ``"standard"``, or ``"published"``; see :mod:`fastdis.metrics`.
 
@@ -136,7 +136,7 @@ def modularity(
     factors: Any,
     codes: Any,
     *,
-    bins: int = 20,
+    bins: int | None = None,
     discrete: Discrete = None,
     convention: str = "standard",
 ) -> float:
@@ -156,7 +156,7 @@ def modularity(
     Parameters
     ----------
     factors, codes, bins, discrete
-        See :func:`joint_histogram`.
+        See :func:`joint_histogram`; ``bins`` None is 20, or 10 under the published convention.
     convention
         ``"standard"``, or ``"published"``; see :mod:`fastdis.metrics`.
 

@@ -87,7 +87,7 @@ def evaluate(
     codes: Any,
     metrics: Iterable[str] | None = None,
     *,
-    bins: int = 20,
+    bins: int | None = None,
     discrete: Discrete = None,
     convention: str = "standard",
     seed: int = 0,
@@ -97,7 +97,7 @@ def evaluate(
     Parameters
     ----------
     factors, codes, bins, discrete
-        See :func:`joint_histogram`.
+        See :func:`joint_histogram`; ``bins`` None is 20, or 10 under the published convention.
     metrics
         Names such as ``["mig", "sap"]``; None for all that the convention has. ``"dci"`` gives
         ``dci_disentanglement``, ``dci_completeness`` and ``dci_informativeness``.
@@ -130,8 +130,8 @@ def evaluate(
     if metrics is None:
         chosen = [m for m in METRICS.values() if convention == "standard" or m.published]
     else:
-        if isinstance(metrics, str):
-            raise TypeError(f"metrics takes a list of names, got {metrics!r}; write [{metrics!r}]")
+        if isinstance(metrics, str) or not isinstance(metrics, Iterable):
+            raise TypeError(f"metrics takes a list of names, got {metrics!r}, as in ['mig']")
         chosen = [METRICS[_validation.choice("metrics", name, METRICS)] for name in metrics]
     formulas = [metric.formula(convention) for metric in chosen]
     values: dict[str, float] = {}

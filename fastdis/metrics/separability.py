@@ -19,7 +19,7 @@ def sap(
     factors: Any,
     codes: Any,
     *,
-    bins: int = 20,
+    bins: int | None = None,
     discrete: Discrete = None,
     convention: str = "standard",
 ) -> float:
@@ -42,7 +42,8 @@ def sap(
     Parameters
     ----------
     factors, codes, bins, discrete
-        See :func:`joint_histogram`; ``bins`` only helps to decide which factors are discrete.
+        See :func:`joint_histogram`; ``bins``, by default 20, only helps to decide which factors
+        are discrete.
     convention
         ``"standard"``, or ``"published"``; see :mod:`fastdis.metrics`.
 

@@ -59,6 +59,8 @@ class ConvVAE(nn.Module):
         self.input_shape = tuple(_validation.integer("input_shape", n) for n in input_shape)
         self.channels = tuple(_validation.integer("channels", n) for n in channels)
         self.hidden = tuple(_validation.integer("hidden", n) for n in hidden)
+        if not self.channels or not self.hidden:
+            raise ValueError("channels and hidden take at least one size each, got none")
         factor = 2 ** len(self.channels)
         if len(self.input_shape) != 3 or any(n % factor for n in self.input_shape[1:]):
             raise ValueError(
@@ -93,7 +95,13 @@ class ConvVAE(nn.Module):
         }
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``(B, C, F, frames)`` -> mean and bounded log-variance of q(z|x), each ``(B, D)``."""
+        """``(B, C, F, frames)`` -> mean and bounded log-variance of q(z|x), each ``(B, D)``.
+
+        Raises
+        ------
+        ValueError
+            If ``x`` has another shape than ``input_shape``.
+        """
         if tuple(x.shape[1:]) != self.input_shape:
             raise ValueError(
                 f"x takes shape (B, {', '.join(map(str, self.input_shape))}), got {tuple(x.shape)}"

@@ -9,7 +9,20 @@ from fastdis.reports.results import ModelResult, Results
 
 
 def summary(results: Results) -> dict[str, Any]:
-    """What a later run or another machine is compared with: no weights, no pictures, no sound."""
+    """What a later run or another machine is compared with: no weights, no pictures, no sound.
+
+    Parameters
+    ----------
+    results
+        What :func:`fastdis.reports.write` takes.
+
+    Returns
+    -------
+    dict
+        ``title``, ``settings``, ``versions``, ``audits`` and ``models``, as JSON takes them. A
+        model has its ``name``, ``protocol``, ``epochs``, training ``seconds``, ``clips_per_second``
+        (None without a history), last ``validation`` losses, and ``scores`` as (mean, deviation).
+    """
     return {
         "title": results.title,
         "settings": dict(results.settings),

@@ -59,6 +59,7 @@ class Cell:
 
     @property
     def text(self) -> str:
+        """The mean and, where there is one, its deviation: ``"0.912 ± 0.004"``."""
         return f"{self.mean} {self.deviation}".rstrip()
 
 
@@ -71,6 +72,7 @@ class Block:
 
     @property
     def direction(self) -> str:
+        """Which scores are good, in words."""
         return "higher is better" if self.metric.higher_is_better else "lower is better"
 
 
@@ -168,6 +170,7 @@ def score_blocks(results: Results) -> tuple[list[Column], list[Block]]:
 
 
 def has_missing(blocks: list[Block]) -> bool:
+    """Whether a cell is without a score, so that :data:`MISSING_NOTE` is due."""
     return any(cell.mean == MISSING for block in blocks for _, row in block.rows for cell in row)
 
 

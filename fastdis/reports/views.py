@@ -27,6 +27,8 @@ CLIP_BYTES, TRAVERSAL_BYTES = 5_000_000, 8_500_000
 
 @dataclass(frozen=True)
 class HeatCell:
+    """One factor's share in one code as text, its shade from 0 to 100, and if it is the largest."""
+
     text: str
     percent: int
     best: bool

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdis import _files, datasets, metrics, models, objectives, training
+from fastdis._runs import LAST
 
 
 def train_all(
@@ -36,16 +37,23 @@ def train_all(
 
 
 def score(
-    model: Any, dataset: datasets.Dataset, folder: Path, runs: int, seed: int = 0
-) -> dict[str, Any]:
-    """Score a model by both protocols and write ``scores.json``, unless it is there already."""
-    file = folder / "scores.json"
-    asked = {"runs": runs, "seed": seed, "dataset": dataset.options()}
+    model: Any, dataset: datasets.Dataset, folder: Path, runs: int, seed: int = 0,
+    *, file_name: str = "scores.json",
+) -> dict[str, Any]:  # fmt: skip
+    """Score the model of a run folder by both protocols and write the scores into it.
+
+    Scores that are there are returned as they are, if the same was asked of the same weights.
+    """
+    file = folder / file_name
+    asked = {
+        "runs": runs, "seed": seed, "dataset": dataset.options(),
+        "weights": _files.digest(folder / LAST),
+    }  # fmt: skip
     if file.exists():
-        told: dict[str, Any] = _files.read_json(file, "a model's scores")
-        if told.get("asked") == asked:
-            return told
-    told = {
+        before = _files.read_json(file, "a model's scores")
+        if isinstance(before, dict) and before.get("asked") == asked:
+            return before
+    told: dict[str, Any] = {
         convention: metrics.evaluate_model(
             model, dataset, convention=convention, runs=runs, seed=seed
         )

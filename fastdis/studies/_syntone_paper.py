@@ -31,8 +31,9 @@ EXPLANATION = [
     "models and differ in the scoring alone.",
     "Second, what was trained differs. The published features divide each column by its maximum, "
     "which erases amplitude: no score that counts amplitude can be high. Above a sixth of the "
-    "sample rate, timbre exists only as aliasing. And the published loss sums the squared "
-    "error over the batch while it averages the KL, so beta = 4 acts as 4 / 64. The last column "
+    "sample rate a triangle and a square, and above a quarter a sawtooth too, differ from a sine "
+    "by aliasing alone. And the published loss sums the squared error over the batch while it "
+    "averages the KL, so at batch size B a beta of 4 acts as 4 / B. The last column "
     "mends all three: the data set carries all its factors, and the objectives are those of the "
     "papers that introduced them. Ranks between the models are not to be read across columns, "
     "nor from a single seed.",

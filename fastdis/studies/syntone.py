@@ -68,6 +68,8 @@ def run(
         If the folder holds a run of other options.
     """
     folder = Path(path)
+    _validation.integer("seed", seed, 0, 2**32 - 1)
+    training.check_device(device)
     size = (
         PRESETS[_validation.choice("preset", preset, PRESETS)]
         if isinstance(preset, str)
@@ -112,8 +114,9 @@ def load(path: str | Path) -> Results:
         If the folder holds no finished run.
     """
     folder = Path(path)
-    told = _files.read_json(folder / STUDY, "a study")
-    size = Preset(**told["preset"])
+    with _files.reading(folder / STUDY, "a study", (KeyError, TypeError)):
+        told = _files.read_json(folder / STUDY, "a study")
+        size, seed = Preset(**told["preset"]), int(told["seed"])
     found, audits = [], {}
     for protocol in PROTOCOLS:
         dataset = make_dataset(protocol, size)
@@ -132,14 +135,14 @@ def load(path: str | Path) -> Results:
     return Results(
         title="SynTone: learning disentangled audio representations",
         summary=_summary(size, audits),
-        settings=_settings(size, told["seed"]),
+        settings=_settings(size, seed),
         models=found,
         audits=audits,
         reference_table={objectives.TITLES[name]: dict(row) for name, row in TABLE_1.items()},
         reference_name="SynTone, Table 1",
         explanation=EXPLANATION,
-        repeat=_repeat(size, told["seed"]),
-        seed=told["seed"],
+        repeat=_repeat(size, seed),
+        seed=seed,
     )
 
 

@@ -1,0 +1,40 @@
+"""Data of the tests of metrics, and entropies by their definitions: loops, numpy.unique."""
+
+from __future__ import annotations
+
+import numpy as np
+
+HISTOGRAM_METRICS = ["mig", "dcimig", "jemmig", "modularity"]
+
+
+FAST_METRICS = [*HISTOGRAM_METRICS, "sap"]
+
+
+def grid(*sizes, repeat=1):
+    """All combinations of levels, ``(N, K)`` integers."""
+    rows = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1)
+    return np.tile(rows.reshape(-1, len(sizes)), (repeat, 1))
+
+
+def messy(rows=600, seed=0):
+    """Factors of several kinds and codes that mix them."""
+    rng = np.random.default_rng(seed)
+    v = np.stack(
+        [rng.integers(0, 4, rows), rng.integers(0, 7, rows) ** 2, rng.integers(0, 3, rows)]
+    )
+    z = np.tanh(rng.normal(size=(5, 3)) @ (v / [[4], [36], [3]])) + 0.1 * rng.normal(size=(5, rows))
+    return v.T, z.T
+
+
+def entropy(*columns):
+    _, n = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
+    return -sum(m / sum(n) * np.log(m / sum(n)) for m in n.tolist())
+
+
+def information(a, b):
+    return entropy(a) + entropy(b) - entropy(a, b)
+
+
+def cut(column, bins):
+    edges = np.histogram_bin_edges(column, bins)
+    return np.digitize(column, edges[1:-1])

@@ -1,0 +1,177 @@
+"""Stand-ins of the tests of reports: a dataset of tones, a model without training, results."""
+
+from __future__ import annotations
+
+import base64
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fastdis.reports.results import ModelResult, Results
+
+torch = pytest.importorskip("torch")
+
+
+class Tones:
+    """Tones of a frequency, amplitude and waveform; bands of their spectrum as features."""
+
+    def __init__(self, bands=16, frames=8, sample_rate=2000, duration=0.25, level=1.0, factors=3):
+        self.feature_shape = (1, bands, frames)
+        self.sample_rate, self.samples, self.level = sample_rate, int(sample_rate * duration), level
+        self.space = SimpleNamespace(names=("frequency", "amplitude", "waveform")[:factors])
+
+    def __len__(self):
+        return 400
+
+    def values(self, indices):
+        i = np.asarray(indices)
+        frequency = self.sample_rate * (0.03 + 0.42 * (i % 20) / 20)
+        columns = [frequency, 0.1 + 0.9 * (i // 20 % 10) / 9, i // 200]
+        return np.stack(columns, axis=1).astype(np.float64)
+
+    def audio(self, indices):
+        values = self.values(indices)
+        time = np.arange(self.samples) / self.sample_rate
+        sine = np.sin(2 * np.pi * values[:, :1] * time)
+        tone = np.where(values[:, 2:] > 0, np.sign(sine), sine)
+        return (values[:, 1:2] * tone).astype(np.float32)
+
+    def batch(self, indices):
+        _, bands, frames = self.feature_shape
+        spectrum = np.abs(np.fft.rfft(self.audio(indices)))[:, 1:]
+        edges = np.arange(bands) * spectrum.shape[1] // bands
+        features = np.maximum.reduceat(spectrum, edges, axis=1) * 2 / self.samples
+        features = np.repeat(features[:, None, :, None], frames, axis=3)
+        k = len(self.space.names)
+        return features.astype(np.float32), self.values(indices)[:, :k]
+
+    def to_audio(self, features):
+        bands = self.feature_shape[1]
+        time = np.arange(self.samples) / self.sample_rate
+        centres = (np.arange(bands) + 0.5) * self.sample_rate / 2 / bands
+        tones = np.sin(2 * np.pi * centres[:, None] * time)
+        return (self.level * features[:, 0].mean(axis=2) @ tones / 2).astype(np.float32)
+
+    def describe(self, index):
+        frequency, amplitude, shape = self.values([index])[0]
+        name = "square" if shape else "sine"
+        return f"{name}, {frequency:,.0f} Hz, amplitude {amplitude:.2f}"
+
+
+class Bump(torch.nn.Module):
+    """A model whose first codes move a bump of the spectrum; the others do nothing."""
+
+    def __init__(self, shape, codes=4):
+        super().__init__()
+        self.shape = shape
+        self.mix = torch.nn.Parameter(torch.eye(codes))
+        self.dropout = torch.nn.Dropout(0.5)
+        self.frozen = torch.nn.BatchNorm1d(codes).eval()
+
+    def encode(self, x):
+        energy = x.mean(dim=(1, 3))
+        place = torch.linspace(-2, 2, energy.shape[1])
+        parts = [(energy * place).sum(1) / energy.sum(1).clamp_min(1e-6), energy.amax(1) * 4 - 2]
+        codes = torch.zeros(len(x), len(self.mix))
+        for i, part in enumerate(parts[: len(self.mix)]):
+            codes[:, i] = part
+        codes = self.dropout(codes @ self.mix)
+        return codes, torch.zeros_like(codes)
+
+    def decode(self, z):
+        z = torch.nn.functional.pad(z, (0, max(0, 3 - z.shape[1])))
+        _, bands, frames = self.shape
+        place = torch.linspace(-2, 2, bands)[None]
+        width = 0.05 * torch.exp(0.4 * z[:, 2:3])
+        bump = torch.exp(-(((place - z[:, :1].clamp(-2, 2)) / width) ** 2))
+        fade = torch.linspace(1.0, 0.6, frames)
+        level = torch.sigmoid(z[:, 1:2] + 1.5)
+        return (level * bump)[:, None, :, None] * fade
+
+
+TITLES = {"beta_vae": "β-VAE", "factor_vae": "FactorVAE", "beta_tcvae": "β-TCVAE", "vae": "VAE"}
+
+
+METRICS = ["mig", "sap", "dcimig", "jemmig", "modularity"]
+
+
+def fake_model(name, protocol, dataset, *, codes=4, epochs=3, seed=0):
+    rng = np.random.default_rng(seed)
+    history = []
+    for epoch in range(1, epochs + 1):
+        terms = {
+            "reconstruction": 80 * np.exp(-epoch / 4) + 6 + rng.random(),
+            "kl": 5 * (1 - np.exp(-epoch / 3)) + 0.2 * rng.random(),
+            "total_correlation": np.exp(-epoch / 5) + 0.1 * rng.random(),
+        }
+        terms["loss"] = sum(terms.values())
+        higher = {key: value * 1.08 for key, value in terms.items()}
+        row = {"epoch": epoch, "train": terms, "validation": higher}
+        history.append({**row, "clips_per_second": 612.0, "seconds": 41.8})
+    conventions = ["published", "standard"] if protocol == "published" else ["standard"]
+    low, high = (0.05, 0.3) if protocol == "published" else (0.3, 0.9)
+    scores = {
+        c: {m: (float(rng.uniform(low, high)), float(rng.uniform(0.003, 0.03))) for m in METRICS}
+        for c in conventions
+    }
+    names = dataset.space.names
+    information = rng.random((len(names), codes)) ** 4 * 0.6
+    for k in range(min(len(names), codes)):
+        information[k, (3 * k + 1) % codes] = high - 0.2 * rng.random()
+    model = Bump(dataset.feature_shape, codes)
+    return ModelResult(
+        name, TITLES[name], protocol, model, dataset, history, scores, information
+    )  # fmt: skip
+
+
+def fake_audit(names, failing=()):
+    factors = [
+        SimpleNamespace(
+            name=name,
+            indistinguishable=1.0 if name in failing else 0.002,
+            smallest_distance=1.7e-16 if name in failing else 0.0132,
+            median_distance=2.2e-16 if name in failing else 0.871,
+            accuracy=0.051 if name in failing else 0.97,
+            chance=0.05,
+            passes=name not in failing,
+            verdict=f"{name} is erased by the features" if name in failing else f"{name} is there",
+        )
+        for name in names
+    ]
+    verdict = f"The features hold {len(names) - len(failing)} of {len(names)} factors."
+    return SimpleNamespace(verdict=verdict, factors=factors)
+
+
+def fake_results(
+    names=("beta_vae", "vae"), protocols=("published", "sound"), dataset=None, **model
+):
+    datasets = {p: dataset or Tones(level=0.01 if p == "published" else 0.5) for p in protocols}
+    rng = np.random.default_rng(7)
+    return Results(
+        title="SynTone, repeated",
+        summary=["Four objectives, trained as published and soundly, side by side."],
+        settings={"epochs": "20", "batch size": "64"},
+        models=[
+            fake_model(name, p, datasets[p], seed=10 * i + len(p), **model)
+            for p in protocols
+            for i, name in enumerate(names)
+        ],
+        audits={
+            p: fake_audit(datasets[p].space.names, ("amplitude",) if p == "published" else ())
+            for p in protocols
+        },
+        reference_table={
+            TITLES[n]: {m.upper(): (float(rng.uniform(0.02, 0.3)), 0.01) for m in METRICS}
+            for n in names
+        },
+        reference_name="SynTone, Table 1",
+        explanation=["The published scoring swaps the roles of factors and codes."],
+        repeat=["fastdis run syntone --seed 0"],
+    )
+
+
+def decoded(uri):
+    head, data = uri.split(",", 1)
+    return head, io.BytesIO(base64.b64decode(data))
