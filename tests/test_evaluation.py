@@ -23,6 +23,12 @@ def test_the_sound_protocol_scores_means_on_drawn_clips(small_sound, model):
     assert got == pytest.approx((np.mean(by_hand), np.std(by_hand)), abs=1e-6)
 
 
+def test_what_the_runs_remark_is_said_once(small_sound, model):
+    with pytest.warns(metrics.MetricWarning, match="51 rows are few for 20 bins") as said:
+        metrics.evaluate_model(model, small_sound, runs=3)
+    assert len({str(w.message) for w in said}) == len(said)
+
+
 def test_the_published_protocol_scores_samples_of_all_clips(small_sound, model):
     scores = metrics.evaluate_model(model, small_sound, convention="published", runs=4)
     assert set(scores) == {"mig", "sap", "dcimig", "jemmig", "modularity"}

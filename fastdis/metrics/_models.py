@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._evidence import CONVENTIONS
+from fastdis.metrics.histogram import MetricWarning
 
 # Share of the clips that a run of the sound protocol draws.
 _DRAW = 0.8
@@ -64,6 +66,7 @@ def evaluate_model(
     table = dataset.table()
     mean, logvar = encode(model, dataset, np.arange(len(dataset)))
     scores: dict[str, list[float]] = {}
+    notes: dict[str, None] = {}  # what the runs remark, each remark once
     for run in range(runs):
         rng = np.random.default_rng((seed, run))
         if convention == "published":
@@ -72,8 +75,12 @@ def evaluate_model(
         else:
             rows = rng.permutation(len(table))[: max(2, round(_DRAW * len(table)))]
             codes, factors = mean[rows], table[rows]
-        for name, value in evaluate(factors, codes, metrics, convention=convention).items():
+        result = evaluate(factors, codes, metrics, convention=convention)
+        for name, value in result.items():
             scores.setdefault(name, []).append(value)
+        notes |= dict.fromkeys(result.warnings)
+    for note in notes:
+        warnings.warn(note, MetricWarning, stacklevel=2)
     return {name: (float(np.mean(v)), float(np.std(v))) for name, v in scores.items()}
 
 
