@@ -18,7 +18,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 bench: $(INSTALLED)
-	$(BIN)/python -m pytest benchmarks --benchmark-enable
+	$(BIN)/python benchmarks/speed_table.py
 
 # torch first and by version: a plain "torch" would take a build with gigabytes of CUDA libraries.
 $(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard csrc/*)
