@@ -126,7 +126,7 @@ from fastdis.datasets import SynTone
 data = SynTone("sound", num_freqs=10, num_amps=4).in_memory()
 model = models.build("conv3", 4, data.feature_shape, seed=0)
 train(model, objectives.build("beta_tcvae"), data,
-      TrainConfig(epochs=4, batch_size=16, path=sys.argv[1], progress=False))
+      TrainConfig(epochs=8, batch_size=16, path=sys.argv[1], progress=False))
 """
 
 
