@@ -7,11 +7,9 @@ import io
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
+import torch
 
 from fastdis.reports.results import ModelResult, Results
-
-torch = pytest.importorskip("torch")
 
 
 class Tones:

@@ -7,12 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fastdis.reports import figures, gallery, media, views
 from tests.report_data import Bump, Tones, decoded, fake_results
-
-torch = pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from fastdis import metrics
 from fastdis.metrics import MetricWarning
@@ -20,7 +21,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::fastdis.metrics.MetricWarning")
 
 
 def test_array_types_that_hold_the_same_numbers_score_the_same():
-    torch = pytest.importorskip("torch")
     v, z = messy()
     z = z.astype(np.float32)
     expected = metrics.mig(v, z)

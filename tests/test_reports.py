@@ -11,14 +11,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import fastdis
 from fastdis import reports
 from fastdis.reports import page, tables
 from tests.report_data import Bump, Tones, decoded, fake_audit, fake_results
-
-torch = pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")

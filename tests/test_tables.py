@@ -12,8 +12,6 @@ from fastdis import reports
 from fastdis.reports import tables, views
 from tests.report_data import fake_results
 
-torch = pytest.importorskip("torch")
-
 
 @pytest.fixture(scope="module")
 def results():
