@@ -12,6 +12,8 @@ cdef extern from "oscillator.h" nogil:
         const int32_t *shape, const double *frequency, const double *amplitude,
         const double *phase, const double *harmonics, const double *t, Py_ssize_t batch,
         Py_ssize_t length, float *out)
+
+cdef extern from "simd.h" nogil:
     const char *fastdis_simd_level()
 
 

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { SINE, TRIANGLE, SAWTOOTH, SQUARE };
+
 /* The columns have `batch` entries, `t` has `length` times in seconds, in rising order, `out` is
    (batch, length). */
 void fastdis_oscillator(const int32_t *shape, const double *frequency, const double *amplitude,
@@ -16,8 +18,5 @@ void fastdis_oscillator_band_limited(const int32_t *shape, const double *frequen
                                      const double *amplitude, const double *phase,
                                      const double *harmonics, const double *t, ptrdiff_t batch,
                                      ptrdiff_t length, float *out);
-
-/* The clone of the hot functions that runs here: "x86-64-v4", "x86-64-v3" or "baseline". */
-const char *fastdis_simd_level(void);
 
 #endif

@@ -14,11 +14,13 @@ __version__ = "0.1.0"
 # public name -> the module that defines it
 _NAMES = {
     **dict.fromkeys(("Factor", "FactorSpace", "FactorTable"), "factors"),
-    "oscillator": "synthesis",
+    **dict.fromkeys(
+        ("Partials", "add_noise", "additive", "harmonic_partials", "oscillator"), "synthesis"
+    ),
     **dict.fromkeys(
         (
             "db_to_power", "griffinlim", "istft", "mel_filters", "mel_to_audio", "melspectrogram",
-            "power_to_db", "stft",
+            "melspectrogram_of_partials", "power_to_db", "stft",
         ),
         "features",
     ),
@@ -27,8 +29,8 @@ _NAMES = {
     "backends": "_backends",
 }  # fmt: skip
 _MODULES = (
-    "datasets", "factors", "features", "metrics", "models", "objectives", "reports", "studies",
-    "synthesis", "training",
+    "datasets", "factors", "features", "metrics", "models", "nn", "objectives", "reports",
+    "studies", "synthesis", "training",
 )  # fmt: skip
 
 __all__ = ["__version__", *sorted((*_NAMES, *_MODULES))]

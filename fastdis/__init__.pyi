@@ -4,6 +4,7 @@ from fastdis import factors as factors
 from fastdis import features as features
 from fastdis import metrics as metrics
 from fastdis import models as models
+from fastdis import nn as nn
 from fastdis import objectives as objectives
 from fastdis import reports as reports
 from fastdis import studies as studies
@@ -21,8 +22,13 @@ from fastdis.features import istft as istft
 from fastdis.features import mel_filters as mel_filters
 from fastdis.features import mel_to_audio as mel_to_audio
 from fastdis.features import melspectrogram as melspectrogram
+from fastdis.features import melspectrogram_of_partials as melspectrogram_of_partials
 from fastdis.features import power_to_db as power_to_db
 from fastdis.features import stft as stft
+from fastdis.synthesis import Partials as Partials
+from fastdis.synthesis import add_noise as add_noise
+from fastdis.synthesis import additive as additive
+from fastdis.synthesis import harmonic_partials as harmonic_partials
 from fastdis.synthesis import oscillator as oscillator
 from fastdis.training import TrainConfig as TrainConfig
 from fastdis.training import TrainResult as TrainResult

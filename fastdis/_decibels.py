@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _validation
+from fastdis import _memory, _validation
 from fastdis._threads import parallel_for
 
 
@@ -57,7 +57,7 @@ def power_to_db(
         top_db = _validation.number("top_db", top_db, minimum=0)
     if not callable(ref):
         ref = _level("ref", ref)
-    result = np.empty_like(power)
+    result = _memory.new_array("power_to_db", power.shape)
     if power.size == 0:
         return result
     clip_shape = (1,) * (2 - power.ndim) + power.shape[-2:]
@@ -66,7 +66,8 @@ def power_to_db(
     def work(start: int, stop: int) -> None:
         part, out = clips[start:stop], decibels[start:stop]
         _check_power(power, part)
-        np.log10(np.maximum(part, np.float32(amin)), out=out)
+        np.maximum(part, np.float32(amin), out=out)
+        np.log10(out, out=out)
         out *= 10
         if callable(ref):
             found = [ref(clip) if power.ndim > 1 else ref(clip[0]) for clip in part]
@@ -116,8 +117,11 @@ def db_to_power(S_db: ArrayLike, *, ref: float = 1.0) -> NDArray[np.float32]:
     """
     decibels = _validation.finite("S_db", _validation.array("S_db", S_db, (1, 2, 3, 4)))
     ref = _level("ref", ref)
+    result: NDArray[np.float32] = _memory.new_array("db_to_power", decibels.shape)
+    np.multiply(decibels, np.float32(0.1), out=result)
     with np.errstate(over="ignore"):
-        result = np.float32(ref) * np.power(np.float32(10), decibels * np.float32(0.1))
-    if not np.isfinite(result).all():
+        np.power(np.float32(10), result, out=result)
+        result *= np.float32(ref)
+    if not result.max(initial=0) < np.inf:
         raise ValueError(f"S_db takes values below 385 dB at ref=1, got {decibels.max():g}")
     return result

@@ -20,6 +20,7 @@ Window = str | tuple[Any, ...] | ArrayLike | Callable[[int], ArrayLike]
 
 _FAINTEST_WINDOW, _LOUDEST_WINDOW = 1e-6, 1e6  # its square is scaled by in float32
 _LONGEST = 2**24  # samples of a frame or a hop
+LOUDEST = 1e12  # of audio whose squared spectrum float32 holds for any n_fft
 
 PAD_MODES = ("constant", "edge", "linear_ramp", "reflect", "symmetric")
 
@@ -64,6 +65,14 @@ def _window(window: Window, win_length: int) -> NDArray[np.float64]:
             f"{_LOUDEST_WINDOW:g}, got {peak:g}"
         )
     return values
+
+
+def check_level(clips: NDArray[np.float32], i: int) -> None:
+    """Refuse NaN, infinity and overflow to come in clip ``i``."""
+    clip = clips[i]
+    if not (clip.min() >= -LOUDEST and clip.max() <= LOUDEST):  # not so for NaN
+        _validation.finite("y", clips)
+        raise ValueError(f"y takes audio up to {LOUDEST:g}, got {np.abs(clip).max():g}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,29 +125,23 @@ class Framing:
         return max(0, self.n_fft + self.hop * (frames - 1) - 2 * self.pad)
 
     def spectra(
-        self, clips: NDArray[np.float32]
-    ) -> Iterator[tuple[int, slice, fft.Transform, NDArray[np.float32]]]:
-        """Transformed frames, block by block: ``(clip, which frames, transform, gain)``.
+        self, clip: NDArray[np.float32]
+    ) -> Iterator[tuple[slice, fft.Transform, NDArray[np.float32]]]:
+        """Transformed frames of ``clip (T,)``, block by block: ``(which, transform, gain)``.
 
         Both belong to the caller until the next block is asked for.
         """
         pack = _kernels.get("pack_frames")
         start = -self.pad
-        frames = self.frames(clips.shape[1])
-        copied = self.center and self.pad_mode != "constant"
-        runs = [(block, self._workspace(block)) for block in blocks(self.n_fft, frames)]
-        for i, clip in enumerate(clips):
-            if copied:
-                clip, start = np.pad(clip, self.pad, mode=self.pad_mode), 0  # type: ignore[call-overload]
-            for block, (transform, gain) in runs:
-                first = start + block.start * self.hop
-                pack(clip, self.taps, self.hop, first, transform.time, gain)
-                transform.forward()
-                yield i, block, transform, gain
-
-    def _workspace(self, block: slice) -> tuple[fft.Transform, NDArray[np.float32]]:
-        frames = block.stop - block.start
-        return fft.transform((frames + 1) // 2, self.n_fft), np.empty(frames, np.float32)
+        frames = self.frames(len(clip))
+        if self.center and self.pad_mode != "constant":
+            clip, start = np.pad(clip, self.pad, mode=self.pad_mode), 0  # type: ignore[call-overload]
+        for block in blocks(self.n_fft, frames):
+            transform = fft.transform((block.stop - block.start + 1) // 2, self.n_fft)
+            gain = np.empty(block.stop - block.start, np.float32)
+            pack(clip, self.taps, self.hop, start + block.start * self.hop, transform.time, gain)
+            transform.forward()
+            yield block, transform, gain
 
 
 def blocks(n_fft: int, frames: int) -> Iterator[slice]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis import _kernels, _validation
+from fastdis import _kernels, _memory, _validation
 from fastdis._framing import Framing, blocks
 from fastdis._kernels import fft
 from fastdis._mel import MelFilters
@@ -103,7 +103,7 @@ class Synthesis:
         """One iteration on the clip ``y``; the spectra are laid out for ``project_phase``."""
         project = _kernels.get("project_phase")
         following = np.zeros_like(y)
-        for _, block, transform, gain in self.framing.spectra(y[None]):
+        for block, transform, gain in self.framing.spectra(y):
             rows = slice(block.start // 2, (block.stop + 1) // 2)
             project(transform.frequency, gain, inertia, magnitude[rows], previous[rows])
             self._add(transform, block, following)
@@ -126,6 +126,7 @@ def synthesis(framing: Framing, name: str, frames: int, length: int | None) -> S
             f"{name} takes enough frames for at least one sample, got {frames} of them with "
             f"n_fft={framing.n_fft}, center={framing.center}, length={length}"
         )
+    _memory.require(f"{name}: a clip of {samples:,} samples", 24 * samples, "take shorter ones")
     total = _squared_windows(framing, frames, samples)
     covered = total > np.finfo(np.float32).tiny
     scale = np.where(covered, 1 / np.where(covered, total, 1), 1).astype(np.float32)
@@ -166,7 +167,7 @@ def find_phases(
             f"have {plan.framing.frames(plan.samples)}"
         )
     draw = _first_phases(random_state, magnitudes.shape[1:])
-    result = np.empty((len(magnitudes), plan.samples), np.float32)
+    result = _memory.new_array("griffinlim", (len(magnitudes), plan.samples))
     for first in range(0, len(magnitudes), _CLIPS_DRAWN):
         chosen = range(first, min(first + _CLIPS_DRAWN, len(magnitudes)))
         turns = None if init is None else draw(len(chosen))
@@ -185,7 +186,7 @@ def mel_magnitudes(
     bank: MelFilters, mels: NDArray[np.float32], power: float
 ) -> NDArray[np.float32]:
     """STFT magnitudes ``(B, F, frames)`` whose mel spectrogram of ``power`` is ``mels``."""
-    result = np.empty((len(mels), bank.dense.shape[1], mels.shape[2]), np.float32)
+    result = _memory.new_array("mel_to_audio", (len(mels), bank.dense.shape[1], mels.shape[2]))
     solve = _kernels.get("mel_least_squares")
 
     def work(start: int, stop: int) -> None:

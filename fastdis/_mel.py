@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis import _validation
+from fastdis import _memory, _validation
 
 _LINEAR_STEP = 200 / 3  # Hz a mel below the corner
 _CORNER_HZ = 1000.0
@@ -23,18 +23,17 @@ _LOG_STEP = np.log(6.4) / 27  # a mel above the corner multiplies the frequency 
 
 
 class MelFilters(NamedTuple):
-    """Read-only ``dense (M, F)``, and its columns: bin ``k`` owns ``first[k]:first[k + 1]``."""
+    """Read-only filters, dense and as the kernels take them.
+
+    ``columns`` is ``first (F + 1,), band, weight``: bin ``k`` owns ``first[k]:first[k + 1]`` of the
+    others. ``rows`` is ``first (M,), offset (M + 1,), weight``: filter ``b`` weighs the bins from
+    ``first[b]`` on by ``weight[offset[b]:offset[b + 1]]``.
+    """
 
     dense: NDArray[np.float32]
-    first: NDArray[np.int32]
-    band: NDArray[np.int32]
-    weight: NDArray[np.float32]
+    columns: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
+    rows: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
     empty: int
-
-    @property
-    def columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
-        """The filters as the kernels take them."""
-        return self.first, self.band, self.weight
 
 
 def _hz_to_mel(hz: float, htk: bool) -> float:
@@ -80,12 +79,30 @@ def _build(
         size = np.linalg.norm(filters, ord=float(norm), axis=1, keepdims=True)
         filters /= np.where(size > 0, size, 1)
     dense = filters.astype(np.float32)
-    column, band = np.nonzero(dense.T)
-    first = np.searchsorted(column, np.arange(dense.shape[1] + 1)).astype(np.int32)
-    result = MelFilters(dense, first, band.astype(np.int32), dense[band, column], empty)
-    for part in result[:4]:
+    result = MelFilters(dense, _columns(dense), _rows(dense), empty)
+    for part in (dense, *result.columns, *result.rows):
         part.setflags(write=False)
     return result
+
+
+def _columns(
+    dense: NDArray[np.float32],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+    column, band = np.nonzero(dense.T)
+    first = np.searchsorted(column, np.arange(dense.shape[1] + 1))
+    return first.astype(np.int32), band.astype(np.int32), dense[band, column]
+
+
+def _rows(
+    dense: NDArray[np.float32],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+    """A triangle has no zero within, so a row is one stretch of bins."""
+    band, column = np.nonzero(dense)
+    offset = np.searchsorted(band, np.arange(len(dense) + 1))
+    first = np.zeros(len(dense), np.int32)
+    filled = np.diff(offset) > 0
+    first[filled] = column[offset[:-1][filled]]
+    return first, offset.astype(np.int32), dense[band, column]
 
 
 def filters(
@@ -110,6 +127,8 @@ def filters(
         _validation.choice("norm", norm, ("slaney",))
     elif norm is not None and norm != np.inf:
         norm = _validation.number("norm", norm, above=0)
+    need = 44 * n_mels * (n_fft // 2 + 1)  # bytes, with what stands beside the result
+    _memory.require(f"n_mels: {n_mels} filters of {n_fft // 2 + 1} bins", need, "take fewer")
     result = _build(sr, n_fft, n_mels, fmin, fmax, htk, norm)
     if result.empty:
         warnings.warn(

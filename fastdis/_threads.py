@@ -35,14 +35,24 @@ def get_num_threads() -> int:
     ValueError
         If ``FASTDIS_NUM_THREADS`` is not a whole number of at least 1.
     """
+    return _threads_and_why()[0]
+
+
+def explain_num_threads() -> str:
+    """How many threads a batch is split over, and what says so."""
+    number, why = _threads_and_why()
+    return f"{number} ({why})"
+
+
+def _threads_and_why() -> tuple[int, str]:
     if _num_threads is not None:
-        return _num_threads
+        return _num_threads, "set_num_threads"
     text = os.environ.get("FASTDIS_NUM_THREADS", "")
     if not text:
-        return _available_cores()
+        return _available_cores(), "the cores that this process may use"
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"FASTDIS_NUM_THREADS takes an integer >= 1, got {text!r}")
-    return int(text)
+    return int(text), f"FASTDIS_NUM_THREADS={text}"
 
 
 def set_num_threads(n: int) -> None:

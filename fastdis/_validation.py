@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_BLOCK = 1 << 16  # values looked at together, so that they and the answers stay in cache
+FASTEST_RATE = 1e12  # Hz; well beyond it 2 pi f could overflow
 LOUDEST_SPECTRUM = 1e30  # float32 holds sums and products of what stays below
 
 
@@ -66,8 +68,35 @@ def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     raise error(f"{name} takes one of {', '.join(map(repr, options))}, got {describe(value)}{hint}")
 
 
+def choice_indices(name: str, value: Any, allowed: tuple[str, ...]) -> NDArray[np.int32]:
+    """One or a sequence of names out of ``allowed``, or of their indices, as indices ``(B,)``."""
+    named = ", ".join(map(repr, allowed))
+    takes = f"{name} takes one or a sequence of {named}, or of their indices"
+    try:
+        result = np.atleast_1d(np.asarray(value))
+    except ValueError as error:  # ragged nesting
+        raise ValueError(f"{takes}, got a ragged sequence ({error})") from None
+    if result.ndim != 1:
+        raise ValueError(f"{takes}, got {describe(result)}")
+    if result.size == 0:
+        return np.zeros(0, np.int32)
+    if result.dtype.kind in "iu":
+        bad = (result < 0) | (result >= len(allowed))
+        if bad.any():
+            i = int(np.argmax(bad))
+            raise ValueError(f"{takes} from 0 to {len(allowed) - 1}, got {result[i]} at index {i}")
+        return np.ascontiguousarray(result, np.int32)
+    if result.dtype.kind not in "UO":
+        raise TypeError(f"{takes}, got {describe(value)}")
+    names = result.tolist()
+    known = {each: allowed.index(choice(name, each, allowed)) for each in dict.fromkeys(names)}
+    return np.array([known[each] for each in names], np.int32)
+
+
 def regular(name: str, value: Any) -> NDArray[Any]:
     """``value`` as an array of whatever it holds."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} takes an array without masked values, got some")
     try:
         return np.asarray(value)
     except ValueError as error:  # ragged nesting
@@ -77,7 +106,7 @@ def regular(name: str, value: Any) -> NDArray[Any]:
 def array(
     name: str, value: Any, ndim: int | tuple[int, ...], dtype: Any = np.float32
 ) -> NDArray[Any]:
-    """``value`` as a C-contiguous array of real numbers; no copy where it already is one."""
+    """``value`` as a C-contiguous, aligned array of real numbers; no copy where it is one."""
     result = regular(name, value)
     if result.dtype.kind not in "fiub":
         raise TypeError(f"{name} takes real numbers, got dtype {result.dtype}")
@@ -85,22 +114,42 @@ def array(
     if result.ndim not in ranks:
         takes = " or ".join(map(str, ranks))
         raise ValueError(f"{name} takes {takes} dimension(s), got shape {result.shape}")
-    return np.ascontiguousarray(result, dtype=dtype) if result.ndim else result.astype(dtype)
+    result = np.ascontiguousarray(result, dtype=dtype) if result.ndim else result.astype(dtype)
+    return result if result.flags.aligned else result.copy()  # a map may begin at any byte
 
 
 def finite(name: str, value: NDArray[Any]) -> NDArray[Any]:
     """``value`` if it holds no NaN and no infinity; the error names the first bad place."""
-    bad = ~np.isfinite(value)
-    if bad.any():
-        where = tuple(int(i) for i in np.argwhere(bad)[0])
-        place = where[0] if len(where) == 1 else where
-        raise ValueError(f"{name} takes finite values, got {value[where]} at index {place}")
+    flat = value.reshape(-1)  # a view, as far as arrays come from `array`
+    for start in range(0, flat.size, _BLOCK):
+        good = np.isfinite(flat[start : start + _BLOCK])
+        if not good.all():
+            first = start + int(np.argmin(good))
+            where = tuple(int(i) for i in np.unravel_index(first, value.shape))
+            place = where[0] if len(where) == 1 else where
+            at = f" at index {place}" if where else ""
+            raise ValueError(f"{name} takes finite values, got {value[where]}{at}")
     return value
 
 
 def audio(name: str, value: Any) -> tuple[NDArray[np.float32], bool]:
     """``(T,)`` or ``(B, T)`` as finite float32 ``(B, T)``; True if there was no batch axis."""
     result = finite(name, array(name, value, (1, 2)))
+    return (result[None], True) if result.ndim == 1 else (result, False)
+
+
+def clips(name: str, value: Any) -> tuple[NDArray[np.float32], bool]:
+    """As :func:`audio`, but any values: of floating-point kind, and at least one sample a clip.
+
+    Integers are refused, for nobody can tell what their full scale is. Where every sample is read
+    once more by a kernel, that can look for NaN on its way.
+    """
+    kind = regular(name, value).dtype
+    if kind.kind in "iub":
+        raise TypeError(f"{name} takes floating-point audio, got dtype {kind}")
+    result = array(name, value, (1, 2))
+    if result.shape[-1] == 0:
+        raise ValueError(f"{name} takes at least one sample a clip, got shape {result.shape}")
     return (result[None], True) if result.ndim == 1 else (result, False)
 
 
@@ -139,6 +188,42 @@ def column(
     return result
 
 
+def batch_size(columns: dict[str, NDArray[Any]]) -> int:
+    """The one length of the columns that are not a single value."""
+    lengths = {name: len(column) for name, column in columns.items() if len(column) != 1}
+    if len(set(lengths.values())) > 1:
+        got = ", ".join(f"{name} ({length},)" for name, length in lengths.items())
+        *names, last = columns
+        raise ValueError(f"{', '.join(names)} and {last} take one value or one length, got {got}")
+    return next(iter(lengths.values()), 1)
+
+
+def table(
+    name: str, value: Any, minimum: float = -np.inf, maximum: float = np.inf
+) -> NDArray[np.float64]:
+    """A scalar or ``(B, P)`` as finite float64, every value in ``[minimum, maximum]``."""
+    result = finite(name, array(name, value, (0, 2), np.float64))
+    if result.size and not (minimum <= result.min() and result.max() <= maximum):
+        bad = (result < minimum) | (result > maximum)
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        at = f" at index {where}" if where else ""
+        raise ValueError(
+            f"{name} takes values in [{minimum:g}, {maximum:g}], got {result[where]:g}{at}"
+        )
+    return result
+
+
+def clip_length(rate: float, seconds: float) -> int:
+    """The number of samples of a clip, at least one."""
+    length = rate * seconds
+    if not 0.5 < length < 2**53:
+        raise ValueError(
+            f"duration takes a clip of at least one sample and at most 2^53, got {seconds:g} s "
+            f"at {rate:g} Hz"
+        )
+    return round(length)
+
+
 def indices(name: str, value: Any, size: int) -> NDArray[np.int64]:
     """``value`` (an int, a slice or integers) as int64 ``(B,)`` with ``0 <= value < size``."""
     if isinstance(value, slice):
@@ -155,6 +240,18 @@ def indices(name: str, value: Any, size: int) -> NDArray[np.int64]:
     return result.astype(np.int64, copy=False)
 
 
+def unsigned(name: str, value: Any) -> NDArray[np.uint64]:
+    """An integer or integers ``(B,)`` from 0 to 2^64 - 1 as uint64 ``(B,)``."""
+    result = np.atleast_1d(regular(name, value))
+    if result.ndim != 1:
+        raise ValueError(f"{name} takes integers of shape (B,), got {describe(result)}")
+    if result.dtype.kind == "u" or (result.dtype.kind == "i" and result.min(initial=0) >= 0):
+        return result.astype(np.uint64, copy=False)
+    # Python's own numbers may be of no one kind that NumPy has.
+    each = np.atleast_1d(np.asarray(value, dtype=object))
+    return np.array([integer(name, v, 0, 2**64 - 1) for v in each], np.uint64)
+
+
 def flag(name: str, value: Any) -> bool:
     """``value`` as a bool; neither 1 nor "yes" is one."""
     if not isinstance(value, bool | np.bool_):
@@ -169,7 +266,11 @@ def output(name: str, value: Any, shape: tuple[int, ...], dtype: Any = np.float3
         raise TypeError(f"{takes}, got {describe(value)}")
     if value.shape != shape:
         raise ValueError(f"{takes}, got {describe(value)}")
-    if not (value.flags.c_contiguous and value.flags.writeable):
-        fault = "read-only" if value.flags.c_contiguous else "not contiguous"
-        raise ValueError(f"{takes}, got one that is {fault}")
+    for fault, found in (
+        ("not contiguous", not value.flags.c_contiguous),
+        ("read-only", not value.flags.writeable),
+        ("not aligned", not value.flags.aligned),
+    ):
+        if found:
+            raise ValueError(f"{takes}, got one that is {fault}")
     return value

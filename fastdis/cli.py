@@ -127,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
         "--style", default="text", choices=("text", "markdown"), help="of the table"
     )
 
+    bench = add("bench", _bench, "Time every kernel against its peers here; under two minutes.")
+    bench.add_argument("--json", metavar="FILE", help="also write the figures to a file")
+
     info = add("info", _info, "What runs on what here.")
     info.add_argument("--audit", metavar="DATASET", help="also audit an .npz file or shards")
     return parser
@@ -289,14 +292,26 @@ def _report(options: argparse.Namespace) -> None:
     print(reports.write(results, Path(options.path) / "report.html"))
 
 
+def _bench(options: argparse.Namespace) -> None:
+    from fastdis import _files
+    from fastdis._bench import suite
+
+    report = suite.run("short", _say)
+    print(report.markdown())
+    if options.json:
+        _files.write_json(options.json, report.plain())
+
+
 def _info(options: argparse.Namespace) -> None:
     import platform
+    import textwrap
 
     import fastdis
+    from fastdis import _backends
 
     print(f"fastdis {fastdis.__version__}, Python {platform.python_version()}")
-    for name, told in fastdis.backends().items():
-        print(f"{name:<24}{told}")
+    for line in _backends.in_lines():
+        print(textwrap.fill(line, 88, subsequent_indent="    "))
     if options.audit:
         print()
         print(fastdis.datasets.audit(_open(options.audit)[0]))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _files, _validation
+from fastdis import _files, _memory, _validation
 
 KINDS = ("categorical", "ordinal", "continuous")
 _LARGEST_WHOLE_GRID = 2**28  # rows; beyond it a forgotten index would fill the memory
@@ -226,8 +226,12 @@ class FactorSpace:
         TypeError, ValueError
             If a name is unknown, a correlation is outside [-1, 1], or together they are not
             those of any distribution.
+        MemoryError
+            If there is no room for the rows.
         """
         n, seed = _validation.integer("n", n, 0), _validation.integer("seed", seed, 0)
+        need = 40 * n * len(self.factors)  # bytes, with what stands beside the result
+        _memory.require(f"n: a sample of {n:,} rows", need, "draw fewer")
         uniform = np.random.Generator(np.random.Philox(seed)).random((n, len(self.factors)))
         if correlation:
             from scipy.special import ndtr, ndtri

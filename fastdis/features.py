@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _kernels, _mel, _validation
+from fastdis import _fused, _kernels, _mel, _memory, _validation
 from fastdis._decibels import db_to_power, power_to_db
-from fastdis._framing import Window, framing, framing_of
+from fastdis._framing import Window, check_level, framing, framing_of
 from fastdis._inverse import RandomState, find_phases, mel_magnitudes, synthesis
+from fastdis._partial_spectra import melspectrogram_of_partials
 from fastdis._threads import parallel_for
 
 __all__ = [
@@ -25,11 +26,10 @@ __all__ = [
     "mel_filters",
     "mel_to_audio",
     "melspectrogram",
+    "melspectrogram_of_partials",
     "power_to_db",
     "stft",
 ]
-
-_LOUDEST = 1e12  # of audio whose squared spectrum float32 holds for any n_fft
 
 
 def _audio(y: Any) -> tuple[NDArray[np.float32], bool]:
@@ -41,20 +41,24 @@ def _audio(y: Any) -> tuple[NDArray[np.float32], bool]:
     return (clips[None], True) if clips.ndim == 1 else (clips, False)
 
 
-def _check_level(clips: NDArray[np.float32], start: int, stop: int) -> None:
-    """Refuse NaN, infinity and overflow to come; done by the threads, clip by clip as they go."""
-    part = clips[start:stop]
-    if not (part.min() >= -_LOUDEST and part.max() <= _LOUDEST):  # not so for NaN
-        _validation.finite("y", clips)
-        raise ValueError(f"y takes audio up to {_LOUDEST:g}, got {np.abs(part).max():g}")
-
-
 def _check_mel(name: str, mels: NDArray[np.float32], power: float) -> None:
     if not mels.max(initial=0) < np.inf:  # not so for NaN
         raise ValueError(
             f"{name} takes values whose mel spectrogram float32 holds, got larger ones at "
             f"power={power:g}"
         )
+
+
+def _result(
+    name: str, out: NDArray[Any] | None, shape: tuple[int, ...], single: bool, dtype: Any
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """``out``, or a new array where it is None: as ``(B, ...)`` to write to, and as returned."""
+    shape = shape[1:] if single else shape
+    if out is None:
+        out = _memory.new_array(name, shape, dtype)
+    else:
+        _validation.output("out", out, shape, dtype)
+    return (out[None], out) if single else (out, out)
 
 
 def stft(
@@ -66,6 +70,7 @@ def stft(
     window: Window = "hann",
     center: bool = True,
     pad_mode: str = "constant",
+    out: NDArray[np.complex64] | None = None,
 ) -> NDArray[np.complex64]:
     """Short-time Fourier transform.
 
@@ -87,18 +92,23 @@ def stft(
         there, without padding.
     pad_mode : {"constant", "edge", "linear_ramp", "reflect", "symmetric"}
         How `numpy.pad` extends a centred clip by ``n_fft // 2`` on either side.
+    out : ndarray of complex64, shape (F, frames) or (B, F, frames), optional
+        C-contiguous; where to write.
 
     Returns
     -------
     ndarray of complex64, shape (F, frames) or (B, F, frames)
-        The error is about 2e-7 of each frame's peak, however loud its neighbours are; in a frame
-        of noise beside one of a steady tone, up to 1e-6 of it, and 2e-6 for ``n_fft`` of 32,768.
+        ``out`` where it was given. The error is about 2e-7 of each frame's peak, however loud
+        its neighbours are; in a frame of noise beside one of a steady tone, up to 1e-6 of it, and
+        2e-6 for ``n_fft`` of 32,768.
 
     Raises
     ------
     TypeError, ValueError
         If ``y`` is not floating-point, not finite, empty, or too short for ``center=False`` or
-        for ``pad_mode``; if a parameter is out of its range.
+        for ``pad_mode``; if a parameter is out of its range, or ``out`` of another kind.
+    MemoryError
+        If there is no room for the result; nothing has been computed then.
 
     Examples
     --------
@@ -107,16 +117,21 @@ def stft(
     """
     clips, single = _audio(y)
     frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
-    result = np.empty((len(clips), frame.bins, frame.frames(clips.shape[1])), np.complex64)
+    shape = (len(clips), frame.bins, frame.frames(clips.shape[1]))
+    batch, result = _result("stft", out, shape, single, np.complex64)
     unpack = _kernels.get("unpack_spectrum")
 
     def work(start: int, stop: int) -> None:
-        _check_level(clips, start, stop)
-        for i, block, transform, gain in frame.spectra(clips[start:stop]):
-            unpack(transform.frequency, gain, result[start + i, :, block])
+        if _fused.is_fused(frame):
+            _fused.spectra(frame, clips, slice(start, stop), batch)
+            return
+        for i in range(start, stop):
+            check_level(clips, i)
+            for block, transform, gain in frame.spectra(clips[i]):
+                unpack(transform.frequency, gain, batch[i, :, block])
 
     parallel_for(work, len(clips))
-    return result[0] if single else result
+    return result
 
 
 def istft(
@@ -151,6 +166,8 @@ def istft(
     ------
     TypeError, ValueError
         If ``stft_matrix`` is not finite or too few frames, or a parameter is out of its range.
+    MemoryError
+        If there is no room for the result; nothing has been computed then.
 
     Examples
     --------
@@ -162,7 +179,7 @@ def istft(
     count, bins, frames = spectra.shape
     frame = framing_of("stft_matrix", bins, n_fft, hop_length, win_length, window, center)
     plan = synthesis(frame, "stft_matrix", frames, length)
-    result = np.empty((count, plan.samples), np.float32)
+    result = _memory.new_array("istft", (count, plan.samples))
 
     def work(start: int, stop: int) -> None:
         for i in range(start, stop):
@@ -239,6 +256,7 @@ def melspectrogram(
     fmax: float | None = None,
     htk: bool = False,
     norm: str | float | None = "slaney",
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Mel spectrogram: :func:`mel_filters` times ``|stft(y)| ** power``.
 
@@ -257,18 +275,22 @@ def melspectrogram(
         2 for energy, 1 for magnitude.
     n_mels, fmin, fmax, htk, norm
         As in :func:`mel_filters`.
+    out : ndarray of float32, shape (n_mels, frames) or (B, n_mels, frames), optional
+        C-contiguous; where to write.
 
     Returns
     -------
     ndarray of float32, shape (n_mels, frames) or (B, n_mels, frames)
-        A clip's result is the same to the last bit in any batch and with any thread count. The
-        relative error is below 1e-4 for values above 1e-6 of the clip's peak at ``power`` 2, and
-        above 1e-3 of it, which is the same level, at ``power`` 1.
+        ``out`` where it was given. A clip's result is the same to the last bit in any batch and
+        with any thread count. The relative error is below 1e-4 for values above 1e-6 of the
+        clip's peak at ``power`` 2, and above 1e-3 of it, which is the same level, at ``power`` 1.
 
     Raises
     ------
     TypeError, ValueError
         If both or none of ``y`` and ``S`` are given, or as :func:`stft` and :func:`mel_filters`.
+    MemoryError
+        As :func:`stft`.
 
     Warns
     -----
@@ -290,25 +312,33 @@ def melspectrogram(
         if n_fft // 2 + 1 != spectra.shape[1]:
             n_fft = 2 * (spectra.shape[1] - 1)
         bank = _mel.filters(sr, n_fft, n_mels, fmin, fmax, htk, norm)
-        filtered: NDArray[np.float32] = bank.dense @ spectra
-        _check_mel("S", filtered, power)
-        return filtered[0] if single else filtered
+        shape = (len(spectra), len(bank.dense), spectra.shape[2])
+        batch, result = _result("melspectrogram", out, shape, single, np.float32)
+        np.matmul(bank.dense, spectra, out=batch)
+        _check_mel("S", batch, power)
+        return result
     clips, single = _audio(y)
     power = _validation.number("power", power, above=0)
     frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
     bank = _mel.filters(sr, frame.n_fft, n_mels, fmin, fmax, htk, norm)
-    result = np.empty((len(clips), len(bank.dense), frame.frames(clips.shape[1])), np.float32)
+    shape = (len(clips), len(bank.dense), frame.frames(clips.shape[1]))
+    batch, result = _result("melspectrogram", out, shape, single, np.float32)
     mel_from_packed = _kernels.get("mel_from_packed")
 
     def work(start: int, stop: int) -> None:
-        _check_level(clips, start, stop)
-        for i, block, transform, gain in frame.spectra(clips[start:stop]):
-            out = result[start + i, :, block]
-            mel_from_packed(transform.frequency, gain, power, *bank.columns, out)
-        _check_mel("y", result[start:stop], power)
+        if _fused.is_fused(frame):
+            for written in _fused.mel(frame, bank, power, clips, slice(start, stop), batch):
+                _check_mel("y", written, power)
+            return
+        for i in range(start, stop):
+            check_level(clips, i)
+            for block, transform, gain in frame.spectra(clips[i]):
+                out = batch[i, :, block]
+                mel_from_packed(transform.frequency, gain, power, *bank.columns, out)
+            _check_mel("y", batch[i], power)
 
     parallel_for(work, len(clips))
-    return result[0] if single else result
+    return result
 
 
 def griffinlim(

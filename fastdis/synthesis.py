@@ -5,16 +5,21 @@ Naive waveforms are those of ``scipy.signal``; band-limited ones are their trunc
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _kernels, _threads, _validation
+from fastdis import _kernels, _memory, _threads, _validation
+from fastdis._additive import Partials as Partials
+from fastdis._additive import additive as additive
+from fastdis._additive import harmonic_partials as harmonic_partials
+from fastdis._noise import add_noise as add_noise
 
 SHAPES = ("sine", "triangle", "sawtooth", "square")
 
-_FASTEST_RATE = 1e12  # Hz; well beyond it 2 pi f could overflow
+_FASTEST_RATE = _validation.FASTEST_RATE
 _MOST_HARMONICS = 2**26  # the closed form of a series counts its turns in float64 up to here
 _SAMPLES_PER_TASK = 2**17  # about 100 us of work
 
@@ -76,6 +81,8 @@ def oscillator(
     ValueError
         If a shape is unknown, a value is not finite or out of its range, the columns differ in
         length, the clip would have no sample, or ``out`` has another shape or layout.
+    MemoryError
+        If there is no room for the clips; nothing has been computed then.
 
     Notes
     -----
@@ -100,14 +107,14 @@ def oscillator(
         "amplitude": _validation.column("amplitude", amplitude, 0.0, 1.0),
         "phase": _validation.column("phase", phase),
     }
-    batch = _batch_size(columns)
+    batch = _validation.batch_size(columns)
     arguments = [c if len(c) == batch else np.repeat(c, batch) for c in columns.values()]
     if band_limited:
         # Just short of the limit, lest rounding let in a harmonic at the limit.
         ratio = effective_rate / 2 / arguments[1] * (1 - 1e-12)
         arguments.append(np.ceil(ratio) - 1)
     if out is None:
-        audio = np.empty((batch, len(t)), np.float32)
+        audio = _memory.new_array("oscillator", (batch, len(t)))
     else:
         audio = _validation.output("out", out, (batch, len(t)))
     kernel = _kernels.get("oscillator_band_limited" if band_limited else "oscillator")
@@ -122,44 +129,23 @@ def oscillator(
 def _time_axis(time_axis: str, rate: float, seconds: float) -> tuple[NDArray[np.float64], float]:
     """The times ``(T,)`` in seconds, and how many of them there are a second."""
     axis = _validation.choice("time_axis", time_axis, ("sample", "linspace"))
-    length = rate * seconds
-    if not 0.5 < length < 2**53:
-        raise ValueError(
-            f"duration takes a clip of at least one sample and at most 2^53, got {seconds:g} s "
-            f"at {rate:g} Hz"
-        )
-    samples = round(length)
-    if axis == "sample":
-        return np.arange(samples) / rate, rate
-    effective_rate = (samples - 1) / seconds if samples > 1 else rate
-    return np.linspace(0.0, seconds, samples), effective_rate
+    samples = _validation.clip_length(rate, seconds)
+    _memory.require(f"duration: a clip of {samples:,} samples", 24 * samples, "take shorter ones")
+    t = _times(axis, samples, rate, seconds)
+    return t, rate if axis == "sample" or samples == 1 else (samples - 1) / seconds
+
+
+@lru_cache(maxsize=8)
+def _times(axis: str, samples: int, rate: float, seconds: float) -> NDArray[np.float64]:
+    """Read-only, and kept: making it takes as long as rendering several clips."""
+    t = np.arange(samples) / rate if axis == "sample" else np.linspace(0.0, seconds, samples)
+    t.setflags(write=False)
+    return t
 
 
 def _shape_index(shape: ArrayLike) -> NDArray[np.int32]:
     """Names or indices of shapes as indices ``(B,)``."""
-    takes = f"shape takes one or a sequence of {', '.join(map(repr, SHAPES))}, or of their indices"
-    try:
-        value = np.atleast_1d(np.asarray(shape))
-    except ValueError as error:  # ragged nesting
-        raise ValueError(f"{takes}, got a ragged sequence ({error})") from None
-    if value.ndim != 1:
-        raise ValueError(f"{takes}, got {_validation.describe(value)}")
-    if value.size == 0:
-        return np.zeros(0, np.int32)
-    if value.dtype.kind in "iu":
-        bad = (value < 0) | (value >= len(SHAPES))
-        if bad.any():
-            i = int(np.argmax(bad))
-            raise ValueError(f"{takes} from 0 to {len(SHAPES) - 1}, got {value[i]} at index {i}")
-        return np.ascontiguousarray(value, np.int32)
-    if value.dtype.kind not in "UO":
-        raise TypeError(f"{takes}, got {_validation.describe(shape)}")
-    names = value.tolist()
-    known = {
-        name: SHAPES.index(_validation.choice("shape", name, SHAPES))
-        for name in dict.fromkeys(names)
-    }
-    return np.array([known[name] for name in names], np.int32)
+    return _validation.choice_indices("shape", shape, SHAPES)
 
 
 def _frequency(frequency: ArrayLike, rate: float, band_limited: bool) -> NDArray[np.float64]:
@@ -175,13 +161,3 @@ def _frequency(frequency: ArrayLike, rate: float, band_limited: bool) -> NDArray
             f"got {result[i]:.10g} at index {i}"
         )
     return result
-
-
-def _batch_size(columns: dict[str, NDArray[Any]]) -> int:
-    """The one length of the columns that are not a single value."""
-    lengths = {name: len(column) for name, column in columns.items() if len(column) != 1}
-    if len(set(lengths.values())) > 1:
-        got = ", ".join(f"{name} ({length},)" for name, length in lengths.items())
-        *names, last = columns
-        raise ValueError(f"{', '.join(names)} and {last} take one value or one length, got {got}")
-    return next(iter(lengths.values()), 1)

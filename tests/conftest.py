@@ -33,3 +33,16 @@ def threads():
     yield _threads.set_num_threads
     _threads.set_num_threads(before or 1)  # lets the pool of the test's width go
     _threads._num_threads = before
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request):
+    """Where torch computes; a CPU does on one thread, which is quickest where little is done."""
+    import torch
+
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield request.param
+    torch.set_num_threads(before)

@@ -65,7 +65,7 @@ def test_the_plans_of_an_ended_thread_are_freed_under_the_planners_lock(monkeypa
             pass
 
         def __del__(self):
-            held.append(fft._planner.locked())
+            held.append(fft._planner._is_owned())
 
     monkeypatch.setattr(fft, "Transform", Plan)
     monkeypatch.setattr(fft, "_plans", {})

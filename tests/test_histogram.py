@@ -161,3 +161,20 @@ def test_whole_numbers_beyond_exact_floats_keep_their_levels():
     histogram = metrics.joint_histogram(v, v - 2.0**60, bins=4, discrete=True)
     assert histogram.counts[0, 0].tolist() == [[50, 0], [0, 0], [0, 0], [0, 50]]
     assert metrics.mig(v, v - 2.0**60) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("sizes", [(2, 3, 4), (30, 40, 2, 2, 600), (1, 5), (400, 20, 4)])
+@pytest.mark.parametrize("rows", [50, 60_000])
+def test_factors_counted_as_one_are_parted_exactly(sizes, rows):
+    """Many rows of few levels are counted by their combinations; the counts may not show it."""
+    rng = np.random.default_rng(4)
+    factors = np.stack([rng.integers(0, size, rows) for size in sizes], axis=1)
+    codes = rng.normal(size=(rows, 3)).astype(np.float32)
+    counted = metrics.joint_histogram(factors, codes, bins=7)
+    edges = counted.code_edges
+    for k, column in enumerate(factors.T):
+        levels = np.unique(column)
+        for d, code in enumerate(codes.T):
+            cut = np.clip(np.searchsorted(edges[d], code.astype(float), "right") - 1, 0, 6)
+            expected = [[np.sum((cut == b) & (column == v)) for v in levels] for b in range(7)]
+            np.testing.assert_array_equal(counted.counts[d, k, :, : len(levels)], expected)

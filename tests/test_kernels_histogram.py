@@ -89,18 +89,29 @@ def test_ranges_agree_and_tell_what_is_not_finite(dtype, bad):
 
 
 @pytest.mark.parametrize("rows", [0, 1, 1000])
-@pytest.mark.parametrize("sizes", [[1], [3, 400, 7]])
-def test_counts_agree_and_add(rows, sizes):
+def test_joint_levels_agree(rows):
     rng = np.random.default_rng(3)
-    bins = 300  # more than a byte holds
-    z = rng.integers(0, bins, (rows, 4)).astype(np.uint16)
-    v = np.stack([rng.integers(0, size, rows) for size in sizes], axis=1).astype(np.uint16)
-    offset = np.cumsum([0, *sizes[:-1]])
-    counts = [np.ones((4, bins, sum(sizes)), np.int64) for _ in range(2)]
+    levels = rng.integers(0, 50, (rows, 4)).astype(np.uint16)
+    group, stride, offset = np.array([[0, 1, 1, 2], [1, 50, 1, 1], [0, 50, 2550, 0]])
+    got, expected = np.full((2, rows, 3), 9, np.uint32)
+    histogram.joint_levels(levels, group, stride, offset[:3].copy(), got)
+    reference.joint_levels(levels, group, stride, offset[:3].copy(), expected)
+    np.testing.assert_array_equal(got, expected)
+    assert (got[:, 1] == 50 + 50 * levels[:, 1].astype(int) + levels[:, 2]).all()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 1000])
+@pytest.mark.parametrize("groups", [1, 2, 3, 4, 5, 6])
+def test_counts_agree_and_add(rows, groups):
+    rng = np.random.default_rng(3)
+    bins, levels = 300, 70_000  # more than a byte holds, and than two
+    z = rng.integers(0, bins, (rows, 2)).astype(np.uint16)
+    joint = rng.integers(0, levels, (rows, groups)).astype(np.uint32)
+    counts = np.ones((2, 2, bins, levels), np.uint32)
     for module, result in zip((histogram, reference), counts, strict=True):
-        module.joint_counts(z, v, offset, result)
+        module.joint_counts(z, joint, result)
     np.testing.assert_array_equal(counts[0], counts[1])
-    assert counts[0].sum() == counts[0].size + rows * 4 * len(sizes)
+    assert counts[0].sum(dtype=np.int64) == counts[0].size + rows * 2 * groups
 
 
 def test_without_a_folder_to_write_to_a_kernel_is_compiled_all_the_same(monkeypatch):

@@ -1,21 +1,17 @@
-"""The thread pool: every item once, errors, nesting, concurrent callers, forks, and the exit."""
+"""The thread pool within one process: every item once, errors, nesting, concurrent callers."""
 
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from fastdis import _threads
+from fastdis import _kernels, _threads
 from fastdis._threads import get_num_threads, parallel_for, set_num_threads
+from tests import every_kernel
 
 pytestmark = pytest.mark.timeout(60)  # a deadlock is a failure
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 
 @pytest.fixture(autouse=True)
@@ -37,17 +33,6 @@ def counted(count: int, grain: int = 1) -> np.ndarray:
 
     parallel_for(work, count, grain)
     return seen
-
-
-def run_script(body: str) -> str:
-    """What a Python process of its own prints; a hang or an error there fails here."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(body)],
-        capture_output=True, text=True, timeout=40, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
-    return done.stdout.strip()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -157,6 +142,40 @@ def test_many_python_threads_call_at_once():
         assert all(callers.map(caller, range(32)))
 
 
+def test_every_kernel_is_called(monkeypatch):
+    """So that a new kernel finds its way into the tests below."""
+    called = set()
+    get = _kernels.get
+
+    def noted(name):
+        called.add(name)
+        return get(name)
+
+    monkeypatch.setattr(_kernels, "get", noted)
+    every_kernel.digests()
+    assert called == set(_kernels.NATIVE)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_kernel_gives_the_same_bits_with_any_number_of_threads(threads):
+    expected = every_kernel.digests()
+    set_num_threads(threads)
+    assert every_kernel.digests() == expected
+
+
+def test_every_kernel_gives_the_same_bits_to_many_callers_at_once():
+    expected = every_kernel.digests()
+    calls = list(every_kernel.calls().items())
+
+    def caller(i):  # each begins with another kernel, so that all sorts run side by side
+        turn = calls[i % len(calls) :] + calls[: i % len(calls)]
+        return {name: every_kernel.digest(call()) for name, call in turn}
+
+    with ThreadPoolExecutor(8) as callers:
+        for found in callers.map(caller, range(16)):
+            assert found == expected
+
+
 def test_the_number_of_threads_may_change_under_running_calls():
     stop = threading.Event()
     wrong = []
@@ -201,115 +220,6 @@ def test_finished_work_lets_go_of_its_arrays():
     del data
     parallel_for(lambda start, stop: None, 8)  # the pool's threads forget their last task
     assert gone() is None
-
-
-@needs_fork
-def test_children_forked_among_concurrent_callers_work_and_exit():
-    script = """
-        import os, signal, threading, time, warnings
-        import numpy as np
-        from fastdis import _threads
-        warnings.simplefilter("ignore")
-        _threads.set_num_threads(3)
-
-        def right():
-            seen = np.zeros(200, int)
-            def work(a, b):
-                seen[a:b] += 1
-            _threads.parallel_for(work, 200)
-            return bool((seen == 1).all())
-
-        stop = threading.Event()
-        def hammer():
-            while not stop.is_set():
-                assert right()
-        callers = [threading.Thread(target=hammer) for _ in range(4)]
-        [c.start() for c in callers]
-        codes = []
-        for _ in range(30):
-            pid = os.fork()
-            if pid == 0:
-                os._exit(0 if right() and right() else 3)
-            limit = time.monotonic() + 10
-            while (got := os.waitpid(pid, os.WNOHANG))[0] == 0 and time.monotonic() < limit:
-                time.sleep(0.002)
-            if got[0] == 0:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-                codes.append("hang")
-            else:
-                codes.append(os.waitstatus_to_exitcode(got[1]))
-        stop.set()
-        [c.join() for c in callers]
-        print(set(codes), right())
-    """
-    assert run_script(script) == "{0} True"
-
-
-@needs_fork
-def test_worker_processes_make_the_same_clips():
-    """As a data loader does: the parent has used its pool, then forks."""
-    script = """
-        import multiprocessing, warnings
-        import numpy as np
-        from fastdis import _threads
-        from fastdis.synthesis import oscillator
-        warnings.simplefilter("ignore")
-        _threads.set_num_threads(2)
-
-        def clips(seed):
-            return oscillator("square", np.linspace(100, 900, 40) + seed, band_limited=True)
-
-        if __name__ == "__main__":
-            here = [clips(i) for i in range(6)]
-            with multiprocessing.get_context("fork").Pool(3) as pool:
-                there = pool.map_async(clips, range(6)).get(timeout=30)
-            print(all(np.array_equal(a, b) for a, b in zip(here, there)))
-    """
-    assert run_script(script) == "True"
-
-
-@needs_fork
-def test_a_child_forked_inside_a_task_may_split_its_own_batch():
-    script = """
-        import os, warnings
-        from fastdis import _threads
-        warnings.simplefilter("ignore")
-        _threads.set_num_threads(2)
-        codes = []
-
-        def fork(start, stop):
-            pid = os.fork()
-            if pid == 0:
-                seen = []
-                _threads.parallel_for(lambda a, b: seen.extend(range(a, b)), 20)
-                os._exit(0 if sorted(seen) == list(range(20)) else 3)
-            codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-
-        _threads.parallel_for(fork, 4)
-        print(codes)
-    """
-    assert run_script(script) == "[0, 0, 0, 0]"
-
-
-def test_work_goes_on_while_the_interpreter_exits():
-    """Python closes its thread pools before it calls what atexit holds."""
-    script = """
-        import atexit, threading
-        import numpy as np
-        from fastdis import _threads
-        _threads.set_num_threads(2)
-        seen = np.zeros(100, int)
-
-        def work(start, stop):
-            seen[start:stop] += 1
-
-        atexit.register(lambda: print(seen.tolist() == [3] * 100))
-        atexit.register(_threads.parallel_for, work, 100)
-        _threads.parallel_for(work, 100)
-        threading.Thread(target=_threads.parallel_for, args=(work, 100)).start()
-    """
-    assert run_script(script) == "True"
 
 
 def test_how_many_threads(monkeypatch):

@@ -18,8 +18,12 @@ from fastdis import _validation
 
 # kernel -> the module that holds its native form
 NATIVE = {
+    "additive": "_additive",
     "oscillator": "_oscillator",
     "oscillator_band_limited": "_oscillator",
+    "add_noise": "_noise",
+    "frames_to_spectra": "_frames",
+    "frames_to_mel": "_frames",
     "pack_frames": "_spectral",
     "unpack_spectrum": "_spectral",
     "mel_from_packed": "_spectral",
@@ -27,19 +31,31 @@ NATIVE = {
     "overlap_add": "_spectral",
     "project_phase": "_spectral",
     "mel_least_squares": "_spectral",
+    "partials_mel": "_partials_mel",
     "bin_columns": "histogram",
     "column_range": "histogram",
+    "joint_levels": "histogram",
     "joint_counts": "histogram",
 }
 
 
 @cache
+def _load(name: str) -> tuple[ModuleType | None, str]:
+    """A native module of this package, or None and why it cannot be loaded."""
+    try:
+        return importlib.import_module(f"fastdis._kernels.{name}"), ""
+    except ImportError as error:
+        return None, f"fastdis._kernels.{name} cannot be loaded: {error}"
+
+
 def native_module(name: str) -> ModuleType | None:
     """A native module of this package, or None where it cannot be loaded."""
-    try:
-        return importlib.import_module(f"fastdis._kernels.{name}")
-    except ImportError:
-        return None
+    return _load(name)[0]
+
+
+def why_missing(name: str) -> str:
+    """Why a native module cannot be loaded; empty where it can."""
+    return _load(name)[1]
 
 
 def requested_backend() -> str:
@@ -60,7 +76,7 @@ def get(name: str) -> Callable[..., Any]:
     module = None if backend == "numpy" else native_module(NATIVE[name])
     if module is None and backend == "native":
         raise RuntimeError(
-            f"FASTDIS_BACKEND=native, but fastdis._kernels.{NATIVE[name]} cannot be loaded; "
+            f"FASTDIS_BACKEND=native, but {why_missing(NATIVE[name])}; "
             "build it with 'pip install .' and a C compiler"
         )
     if module is None:

@@ -6,6 +6,7 @@ A plan and its buffers belong to one thread. Plans are estimated, not measured: 
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections import OrderedDict
@@ -20,7 +21,7 @@ _PLANS_PER_THREAD = 16
 _BLOCK_SAMPLES = 32768  # complex samples of a block: both sides of it stay in a 1 MB L2 cache
 _BLOCK_ROWS = 64
 
-_planner = threading.Lock()  # FFTW plans and frees plans in shared tables
+_planner = threading.RLock()  # FFTW plans and frees plans in shared tables
 # Not a threading.local: that would free the plans of a thread that ends without the lock.
 _plans: dict[threading.Thread, OrderedDict[tuple[int, int], Transform]] = {}
 
@@ -117,7 +118,7 @@ def _new_plans() -> OrderedDict[tuple[int, int], Transform]:
 
 def _new_planner_lock() -> None:
     global _planner
-    _planner = threading.Lock()
+    _planner = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -127,3 +128,7 @@ if hasattr(os, "register_at_fork"):
         after_in_parent=lambda: _planner.release(),
         after_in_child=_new_planner_lock,
     )
+
+# From the exit on, only the exiting thread may plan: a daemon thread would be stopped on the way,
+# still holding pyfftw's lock, without which no plan can be freed.
+atexit.register(lambda: _planner.acquire())

@@ -8,6 +8,69 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+# --- frames of a power of two: a batch of clips in one call ---
+
+
+def frames_to_spectra(
+    y: NDArray[np.float32],
+    window: NDArray[np.float32],
+    hop: int,
+    start: int,
+    loudest: float,
+    spectra: NDArray[np.complex64],
+) -> int:
+    """Clips ``y (B, T)`` to the spectra of their windowed frames, ``(B, n // 2 + 1, frames)``.
+
+    Frame ``f`` begins at sample ``start + f * hop``; samples outside the clip are zero. Returns
+    how many clips are done: all, or those before the first that holds a sample which is NaN or
+    larger than ``loudest`` in magnitude.
+    """
+    for done, clip in enumerate(y):
+        if not (np.abs(clip) <= loudest).all():
+            return done
+        spectra[done] = np.fft.rfft(_frames(clip, window, hop, start, spectra.shape[2])).T
+    return len(y)
+
+
+def frames_to_mel(
+    y: NDArray[np.float32],
+    window: NDArray[np.float32],
+    hop: int,
+    start: int,
+    loudest: float,
+    power: float,
+    first: NDArray[np.int32],
+    offset: NDArray[np.int32],
+    weight: NDArray[np.float32],
+    mel: NDArray[np.float32],
+) -> int:
+    """As :func:`frames_to_spectra`, but ``mel (B, M, frames)``: filters times |X|^power.
+
+    Filter ``b`` weighs the bins from ``first[b]`` on by ``weight[offset[b]:offset[b + 1]]``.
+    """
+    filters = np.zeros((mel.shape[1], len(window) // 2 + 1))
+    for b, row in enumerate(filters):
+        taps = weight[offset[b] : offset[b + 1]]
+        row[first[b] : first[b] + len(taps)] = taps
+    for done, clip in enumerate(y):
+        if not (np.abs(clip) <= loudest).all():
+            return done
+        spectra = np.fft.rfft(_frames(clip, window, hop, start, mel.shape[2]))
+        mel[done] = filters @ np.abs(spectra.T) ** power
+    return len(y)
+
+
+def _frames(
+    clip: NDArray[np.float32], window: NDArray[np.float32], hop: int, start: int, frames: int
+) -> NDArray[np.float64]:
+    """The windowed frames ``(frames, n)`` of ``clip (T,)``."""
+    index = start + hop * np.arange(frames)[:, None] + np.arange(len(window))
+    inside = (index >= 0) & (index < len(clip))
+    framed = np.zeros(index.shape)
+    framed[inside] = clip[index[inside]]
+    return framed * window
+
+
 # --- spectral: two real frames travel as the real and imaginary part of one complex transform ---
 
 # A frame more than 2^1 quieter than its partner, by the sum of its magnitudes, is scaled up to it,
@@ -183,6 +246,59 @@ def mel_least_squares(
         t = t_next
 
 
+# --- partials: mel spectrograms of stationary partials, from their windowed transforms ---
+
+
+def partials_mel(
+    frequency: NDArray[np.float64],
+    amplitude: NDArray[np.float64],
+    phase: NDArray[np.float64],
+    sample_rate: float,
+    n: int,
+    hop: int,
+    center: float,
+    power: float,
+    first: NDArray[np.int32],
+    offset: NDArray[np.int32],
+    weight: NDArray[np.float32],
+    mel: NDArray[np.float32],
+) -> None:
+    """Partials ``(B, P)`` to ``mel (B, M, frames)``: filters times |X|^power, Hann window.
+
+    The middle of frame ``f`` is sample ``center + f * hop``. The filters are those of
+    :func:`frames_to_mel`. A partial at or above ``sample_rate / 2`` is silent. The native kernel
+    leaves out what is below 2e-8 of the loudest partial's peak; this one, nothing.
+    """
+    filters = np.zeros((mel.shape[1], n // 2 + 1))
+    for row, start, taps in zip(filters, first, np.split(weight, offset[1:-1]), strict=True):
+        row[start : start + len(taps)] = taps
+    middles = center + hop * np.arange(mel.shape[2])
+    for b, f in enumerate(frequency):
+        heard = f < sample_rate / 2
+        cycles = f[heard] / sample_rate
+        nu = cycles * n
+        angle = 2 * np.pi * np.mod(np.outer(middles, cycles), 1) + phase[b, heard]
+        z = amplitude[b, heard] * np.exp(1j * angle) / 2j
+        spectra = z @ _hann_transform(nu, n) + z.conj() @ _hann_transform(-nu, n)
+        mel[b] = filters @ np.abs(spectra.T) ** power
+
+
+def _hann_transform(nu: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """The transform at bins k of a periodic Hann window times e^{2 pi i nu t / n}, ``(P, F)``.
+
+    Time is counted from the middle of the window, and a factor (-1)^k left out.
+    """
+    center = np.round(nu)
+    offset = (nu - center)[:, None]
+    offset = np.where(np.abs(offset) < 1e-9, 1e-9, offset)  # on a bin it is 0 / 0
+    a = np.pi * (offset + (center[:, None] - np.arange(n // 2 + 1))) / n
+    sine = np.where(center[:, None] % 2, -1, 1) * np.sin(np.pi * offset)
+    transform: NDArray[np.float64] = sine / (
+        2 * np.tan(a) * (1 - (np.sin(a) / np.sin(np.pi / n)) ** 2)
+    )
+    return transform
+
+
 # --- histogram: counts (D, bins, S), S levels of all factors together ---
 
 
@@ -208,22 +324,36 @@ def bin_columns(
         out[:, c] = np.where(np.isnan(column), 0, index)  # NaN reaches no edge
 
 
+def joint_levels(
+    levels: NDArray[np.uint16],
+    group: NDArray[np.int64],
+    stride: NDArray[np.int64],
+    offset: NDArray[np.int64],
+    out: NDArray[np.uint32],
+) -> None:
+    """Several factors as one: ``out[i, g] = offset[g] + sum of stride[k] levels[i, k]``.
+
+    The sum runs over the factors k with ``group[k] == g``.
+    """
+    for g, start in enumerate(offset):
+        mine = group == g
+        out[:, g] = start + levels[:, mine].astype(np.int64) @ stride[mine]
+
+
 def joint_counts(
     code_bins: NDArray[np.uint16],
-    factor_levels: NDArray[np.uint16],
-    offset: NDArray[np.int64],
-    counts: NDArray[np.int64],
+    joint: NDArray[np.uint32],
+    counts: NDArray[np.uint32],
 ) -> None:
-    """Add the rows of ``code_bins (n, D)`` and ``factor_levels (n, K)`` to ``counts (D, bins, S)``.
+    """Add the rows of ``code_bins (n, D)`` and ``joint (n, G)`` to ``counts (D, bins, S)``.
 
-    Row i adds one to ``counts[d, code_bins[i, d], offset[k] + factor_levels[i, k]]`` for every d
-    and k.
+    Row i adds one to ``counts[d, code_bins[i, d], joint[i, g]]`` for every d and g.
     """
     _, bins, levels = counts.shape
-    for d, column in enumerate(code_bins.T):
-        for k, start in enumerate(offset):
-            cell = column.astype(np.int64) * levels + start + factor_levels[:, k]
-            counts[d] += np.bincount(cell, minlength=bins * levels).reshape(bins, levels)
+    for table, column in zip(counts, code_bins.T, strict=True):
+        for level in joint.T:
+            cell = column.astype(np.int64) * levels + level
+            table += np.bincount(cell, minlength=bins * levels).reshape(bins, levels).astype("u4")
 
 
 # --- oscillator: clips (B, T) of one waveform each; 0 sine, 1 triangle, 2 sawtooth, 3 square ---
@@ -272,3 +402,94 @@ def oscillator_band_limited(
             else:
                 total += (1.0, 0.0, -2 / (np.pi * h), 4 / (np.pi * h))[shape] * np.sin(h * x)
         out[b] = amplitude[b] * total
+
+
+# --- noise: clips (B, T) plus white normal noise, a stream of its own for every clip ---
+
+
+def philox(
+    counter: tuple[NDArray[np.uint64], ...], key: tuple[int, int]
+) -> tuple[NDArray[np.uint64], ...]:
+    """The four 32-bit words of Philox 4x32-10 (Salmon et al., SC 2011) for each counter."""
+    x0, x1, x2, x3 = counter
+    k0, k1 = key
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    for _ in range(10):
+        p, q = x0 * np.uint64(0xD2511F53), x2 * np.uint64(0xCD9E8D57)
+        x0, x1 = (q >> half) ^ x1 ^ np.uint64(k0), q & low
+        x2, x3 = (p >> half) ^ x3 ^ np.uint64(k1), p & low
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return x0, x1, x2, x3
+
+
+def normals(seed: int, index: int, first: int, out: NDArray[np.float32]) -> None:
+    """The stream ``index`` under ``seed`` from counter ``first`` on, which 256 divides."""
+    groups = -(-len(out) // 64)
+    j = np.arange(16 * groups, dtype=np.uint64) + np.uint64(first)
+    of_clip = np.full_like(j, index)
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    counter = (j & low, j >> half, of_clip & low, of_clip >> half)
+    words = philox(counter, (seed & 0xFFFFFFFF, seed >> 32))
+    parts: list[NDArray[np.float64]] = []
+    for even, odd in (words[:2], words[2:]):
+        r = np.sqrt(-2 * np.log(((even >> np.uint64(9)) + 0.5) * 2.0**-23))
+        h = (odd.astype(np.uint32).view(np.int32) >> 8) * 2.0**-23
+        parts += [r * np.cos(np.pi * h), r * np.sin(np.pi * h)]
+    out[:] = np.stack(parts).reshape(4, groups, 16).swapaxes(0, 1).reshape(-1)[: len(out)]
+
+
+def add_noise(
+    audio: NDArray[np.float32],
+    snr_db: NDArray[np.float64],
+    seed: int,
+    index: NDArray[np.uint64],
+    loudest: float,
+    out: NDArray[np.float32],
+) -> int:
+    """Clips ``audio (B, T)`` plus noise of power ``mean(audio^2) 10^(-snr_db / 10)``.
+
+    ``out`` is ``audio`` itself or apart from it. Returns how many clips are done: all, or those
+    before the first that is not finite, or where the clip or the noise has a root mean square above
+    ``loudest``.
+    """
+    noise = np.empty(audio.shape[1], np.float32)
+    for done, clip in enumerate(audio):
+        normals(seed, int(index[done]), 0, noise)
+        power, noise_power = (np.mean(np.square(x, dtype=np.float64)) for x in (clip, noise))
+        if not power <= loudest**2:
+            return done
+        gain = 0.0
+        if power > 0 and snr_db[done] < np.inf:
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                gain = np.sqrt(power / noise_power) * np.power(10.0, -snr_db[done] / 20)
+        if not gain <= loudest:
+            return done
+        out[done] = clip + np.float32(gain) * noise
+    return len(audio)
+
+
+# --- additive: clips (B, T), each a sum of damped sines, from partials (B, P) ---
+
+
+def additive(
+    frequency: NDArray[np.float64],
+    amplitude: NDArray[np.float64],
+    decay: NDArray[np.float64],
+    phase: NDArray[np.float64],
+    sample_rate: float,
+    out: NDArray[np.float32],
+    start: int = 0,
+) -> None:
+    """``out[b, n]`` is the sum of ``amplitude e^(-decay t) sin(2 pi frequency t + phase)``.
+
+    ``t = (start + n) / sample_rate``. Partials at or above half the sample rate are silent.
+    """
+    n = np.arange(start, start + out.shape[1], dtype=np.float64)
+    phase = np.arctan2(np.sin(phase), np.cos(phase))  # so that adding a large one rounds nothing
+    for b in range(len(out)):
+        total = np.zeros(len(n))
+        for p in np.flatnonzero((frequency[b] < sample_rate / 2) & (amplitude[b] != 0)):
+            turns = np.mod(frequency[b, p] / sample_rate * n, 1)  # exact; the product is rounded
+            fade = np.exp(-np.minimum(decay[b, p], 1e3 * sample_rate) / sample_rate * n)
+            total += amplitude[b, p] * fade * np.sin(2 * np.pi * turns + phase[b, p])
+        out[b] = total

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _validation
+from fastdis import _memory, _threads, _validation
 from fastdis.factors import FactorSpace, FactorTable
 
 # Clips rendered at once where a whole set is walked through: bounds the memory at any size.
 CHUNK = 512
+_FEW = 32  # clips rendered at once by one thread
+_ON_DISK = "write it to disk with datasets.write_shards and open it with datasets.open_shards"
 
 
 class Dataset(ABC):
@@ -57,8 +59,24 @@ class Dataset(ABC):
         """Plain values from which :func:`fastdis.datasets.build` makes the same set again."""
 
     def features(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
-        """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""
-        return self.features_of(self.audio(indices))
+        """The features of the clips at ``indices``, ``(B, 1, F, frames)``.
+
+        Raises
+        ------
+        MemoryError
+            If there is no room for them; nothing has been computed then.
+        """
+        rows = _validation.indices("indices", indices, len(self))
+        out = _memory.new_array("features", (len(rows), *self.feature_shape))
+
+        def work(start: int, stop: int) -> None:
+            # A few clips go all the way while their sound is still in the cache.
+            for a in range(start, stop, _FEW):
+                b = min(a + _FEW, stop)
+                out[a:b] = self.features_of(self.audio(rows[a:b]))
+
+        _threads.parallel_for(work, len(rows), _FEW)
+        return out
 
     def batch(self, indices: ArrayLike | slice) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """``(features (B, 1, F, frames), factor values (B, K))`` of the clips at ``indices``.
@@ -85,8 +103,15 @@ class Dataset(ABC):
         return ", ".join(texts)
 
     def in_memory(self) -> InMemory:
-        """The same set with every feature computed once and kept."""
-        features = np.empty((len(self), *self.feature_shape), np.float32)
+        """The same set with every feature computed once and kept.
+
+        Raises
+        ------
+        MemoryError
+            If there is no room for them; nothing has been computed then.
+        """
+        shape = (len(self), *self.feature_shape)
+        features = _memory.new_array("in_memory", shape, instead=_ON_DISK)
         for start in range(0, len(self), CHUNK):
             stop = min(start + CHUNK, len(self))
             features[start:stop] = self.features(slice(start, stop))

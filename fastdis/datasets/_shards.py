@@ -7,19 +7,24 @@ written beside and renamed; a killed run goes on where it stopped and ends with 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _files, _validation
+from fastdis import _files, _memory, _validation
+from fastdis._ahead import ahead
 from fastdis.datasets._base import CHUNK, Dataset, Stored
 from fastdis.factors import FactorSpace, FactorTable
 
 FORMAT, VERSION = "fastdis-shards", 1
+_BLOCKS_AHEAD = 8  # the kernels go on while a shard is flushed to the disk
 MANIFEST, FACTORS = "manifest.json", "factors.parquet"
 
 
@@ -73,33 +78,65 @@ def write_shards(
             manifest["factors_sha256"] = _files.digest(folder / FACTORS)
             _files.write_json(folder / MANIFEST, manifest)
         shards = manifest["shards"]
-        for number, start in enumerate(range(0, len(dataset), rows_per_shard)):
-            stop = min(start + rows_per_shard, len(dataset))
-            file = folder / f"shard-{number:05d}.npy"
-            told = shards[number]["sha256"] if number < len(shards) else None
-            if not _is_whole(file, told):
-                digest = _write_shard(dataset, file, start, stop)
-                entry = {"file": file.name, "rows": stop - start, "sha256": digest}
-                shards[number : number + 1] = [entry]  # replaces a damaged one, or appends
-                _files.write_json(folder / MANIFEST, manifest)
-            if progress is not None:
-                progress(stop - start)
+        bounds = [
+            (start, min(start + rows_per_shard, len(dataset)))
+            for start in range(0, len(dataset), rows_per_shard)
+        ]
+        missing = [n for n in range(len(bounds)) if not _holds(folder, shards, n)]
+        wanted = _blocks(dataset, [bounds[n] for n in missing])
+        with closing(ahead(wanted, _BLOCKS_AHEAD)) as blocks:
+            for number, (start, stop) in enumerate(bounds):
+                if number in missing:
+                    file = _shard_file(folder, number)
+                    digest = _write_shard(blocks, file, (stop - start, *dataset.feature_shape))
+                    entry = {"file": file.name, "rows": stop - start, "sha256": digest}
+                    shards[number : number + 1] = [entry]  # replaces a damaged one, or appends
+                    _files.write_json(folder / MANIFEST, manifest)
+                if progress is not None:
+                    progress(stop - start)
     return folder
+
+
+def _shard_file(folder: Path, number: int) -> Path:
+    return folder / f"shard-{number:05d}.npy"
+
+
+def _holds(folder: Path, shards: list[dict[str, Any]], number: int) -> bool:
+    told = shards[number]["sha256"] if number < len(shards) else None
+    return _is_whole(_shard_file(folder, number), told)
 
 
 def _is_whole(file: Path, sha256: str | None) -> bool:
     return sha256 is not None and file.exists() and _files.digest(file) == sha256
 
 
-def _write_shard(dataset: Dataset, file: Path, start: int, stop: int) -> str:
-    with _files.replacing(file) as partial:
-        with open(partial, "wb") as out:
-            shape = (stop - start, *dataset.feature_shape)
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(out, header)
-            for a in range(start, stop, CHUNK):
-                out.write(dataset.features(slice(a, min(a + CHUNK, stop))).tobytes())
-        return _files.digest(partial)
+def _blocks(dataset: Dataset, bounds: list[tuple[int, int]]) -> Iterator[NDArray[np.float32]]:
+    """The features of those stretches of clips, some at a time."""
+    for start, stop in bounds:
+        for a in range(start, stop, CHUNK):
+            yield dataset.features(slice(a, min(a + CHUNK, stop)))
+
+
+def _write_shard(blocks: Iterator[NDArray[np.float32]], file: Path, shape: tuple[int, ...]) -> str:
+    """Take blocks until the shard is full; returns its checksum."""
+    checksum = hashlib.sha256()
+    header = BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": shape}
+    )
+    with _files.replacing(file) as partial, open(partial, "wb") as out:
+
+        def append(part: bytes | memoryview) -> None:
+            out.write(part)
+            checksum.update(part)
+
+        append(header.getvalue())
+        rows = 0
+        while rows < shape[0]:
+            block = next(blocks)
+            append(block.data.cast("B"))
+            rows += len(block)
+    return checksum.hexdigest()
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -156,7 +193,7 @@ class Shards(Stored):
     def features(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
         """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""
         rows = _validation.indices("indices", indices, len(self))
-        out = np.empty((len(rows), *self.feature_shape), np.float32)
+        out = _memory.new_array("features", (len(rows), *self.feature_shape))
         shard = rows // self._rows_per_shard
         for number in np.unique(shard):
             here = shard == number

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from fastdis import _kernels
 from fastdis._threads import parallel_for
 from fastdis.metrics._data import EXACT, Data, behaved_rows
+from fastdis.metrics._joined import joined
 
 MAX_BINS = 1 << 16  # bins and levels travel as uint16
 MAX_CELLS = 1 << 26  # 512 MiB of counts
 _MAX_WHOLE_RANGE = 4096  # whole numbers closer together are counted without a sort
-_CHUNK = 8192  # rows whose bins stay in the cache between the two kernels
+_CHUNK = 8192  # rows whose bins stay in the cache between the kernels
+_MOST_ROWS = 1 << 31  # rows that uint32 counts hold
 
 
 def equal_width(column_range: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
@@ -55,7 +57,7 @@ def _levels(data: Data, k: int) -> NDArray[np.float64]:
     low, high = data.factor_range[:, k]
     if data.whole[k] and high - low < _MAX_WHOLE_RANGE and max(-low, high) < EXACT:
         return np.arange(low, high + 1)
-    values = np.unique(data.factors[:, k])
+    values = np.unique(data.factors[:, k]).astype(np.float64)
     if len(values) > MAX_BINS:
         raise ValueError(
             f"factors takes at most {MAX_BINS} levels for a discrete factor, got {len(values)} "
@@ -77,27 +79,34 @@ def _between(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _fill(
     data: Data, code_edges: NDArray[np.float64], factor_edges: NDArray[np.float64], sizes: list[int]
 ) -> NDArray[np.int64]:
-    bin_columns, joint_counts = _kernels.get("bin_columns"), _kernels.get("joint_counts")
-    codes, code_bins = len(code_edges), usable(code_edges, [code_edges.shape[1]] * len(code_edges))
-    factors, factor_bins = len(sizes), usable(factor_edges, sizes)
-    offset = offsets(sizes)
-    total = allocate(codes, code_edges.shape[1], sizes)
+    bin_columns = _kernels.get("bin_columns")
+    joint_levels, joint_counts = _kernels.get("joint_levels"), _kernels.get("joint_counts")
+    (codes, bins), factors, rows = code_edges.shape, len(sizes), len(data.codes)
+    code_bins, factor_bins = usable(code_edges, [bins] * codes), usable(factor_edges, sizes)
+    check_room(codes, bins, sizes)
+    groups = joined(sizes, codes * bins, rows)
+    total = np.zeros((codes, bins, groups.pitch), np.int64)
     lock = threading.Lock()
 
     def work(start: int, stop: int) -> None:
-        counts = np.zeros_like(total)
         z, v = np.empty((_CHUNK, codes), np.uint16), np.empty((_CHUNK, factors), np.uint16)
-        for a in range(start, stop, _CHUNK):
-            b = min(a + _CHUNK, stop)
-            bin_columns(behaved_rows(data.codes, a, b), code_edges, code_bins, z[: b - a])
-            bin_columns(behaved_rows(data.factors, a, b), factor_edges, factor_bins, v[: b - a])
-            joint_counts(z[: b - a], v[: b - a], offset, counts)
-        with lock:
-            np.add(total, counts, out=total)
+        joint = np.empty((_CHUNK, len(groups.offset)), np.uint32)
+        for first in range(start, stop, _MOST_ROWS):
+            last = min(first + _MOST_ROWS, stop)
+            counts = np.zeros(total.shape, np.uint32)
+            for a in range(first, last, _CHUNK):
+                b = min(a + _CHUNK, last)
+                n = b - a
+                bin_columns(behaved_rows(data.codes, a, b), code_edges, code_bins, z[:n])
+                bin_columns(behaved_rows(data.factors, a, b), factor_edges, factor_bins, v[:n])
+                joint_levels(v[:n], groups.group, groups.stride, groups.offset, joint[:n])
+                joint_counts(z[:n], joint[:n], counts)
+            with lock:
+                np.add(total, counts, out=total)
 
     # A task pays for counts of its own: it takes at least as many rows as there are cells.
-    parallel_for(work, len(data.codes), max(4 * _CHUNK, total.size))
-    return total
+    parallel_for(work, rows, max(4 * _CHUNK, total.size))
+    return groups.parted(total, sizes)
 
 
 def usable(lower_edges: NDArray[np.float64], sizes: list[int]) -> NDArray[np.int64]:
@@ -106,8 +115,8 @@ def usable(lower_edges: NDArray[np.float64], sizes: list[int]) -> NDArray[np.int
     return np.where(rises, sizes, 1).astype(np.int64)
 
 
-def allocate(codes: int, bins: int, sizes: list[int]) -> NDArray[np.int64]:
-    """Counts of zero, ``(codes, bins, sum(sizes))``, or an error before memory runs out."""
+def check_room(codes: int, bins: int, sizes: list[int]) -> None:
+    """Raise where the counts ``(codes, bins, sum(sizes))`` would fill the memory."""
     cells = codes * bins * sum(sizes)
     if cells > MAX_CELLS:
         raise ValueError(
@@ -115,7 +124,6 @@ def allocate(codes: int, bins: int, sizes: list[int]) -> NDArray[np.int64]:
             f"{bins} bins x {sum(sizes)} levels need {cells / 2**17:,.0f} MiB; take fewer bins, or "
             "discrete=False for a factor of many levels"
         )
-    return np.zeros((codes, bins, sum(sizes)), np.int64)
 
 
 def sizes_of(levels: Sequence[NDArray[Any]], discrete: tuple[bool, ...]) -> list[int]:

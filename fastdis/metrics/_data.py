@@ -32,8 +32,8 @@ class Data:
     that the values are whole numbers.
     """
 
-    factors: NDArray[np.float64]
-    codes: NDArray[Any]  # float32 or float64
+    factors: NDArray[Any]  # float32 or float64, and so are the codes
+    codes: NDArray[Any]
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     labels: tuple[NDArray[Any] | None, ...]
@@ -60,7 +60,7 @@ def read(factors: Any, codes: Any, bins: int, discrete: Discrete) -> Data:
     table = factors if is_table and hasattr(factors, "names") else None
     given = _two_dimensional("factors", factors if table is None else table.values)
     values, labels = _factor_columns(given)
-    code_values = _code_columns(_two_dimensional("codes", codes))
+    code_values = _real_columns("codes", _two_dimensional("codes", codes))
     if len(values) != len(code_values):
         raise ValueError(
             "factors and codes take the same number of rows, "
@@ -135,33 +135,34 @@ def _two_dimensional(name: str, value: Any) -> NDArray[Any]:
     return array
 
 
-def _code_columns(codes: NDArray[Any]) -> NDArray[Any]:
-    single = codes.dtype.kind == "f" and codes.dtype.itemsize <= 4
-    return _validation.array("codes", codes, 2, np.float32 if single else np.float64)
+def _real_columns(name: str, given: NDArray[Any]) -> NDArray[Any]:
+    """Single precision stays as it is: every kernel computes in float64 all the same."""
+    single = given.dtype.kind == "f" and given.dtype.itemsize <= 4
+    return _validation.array(name, given, 2, np.float32 if single else np.float64)
 
 
 def _factor_columns(
     given: NDArray[Any],
-) -> tuple[NDArray[np.float64], tuple[NDArray[Any] | None, ...]]:
-    """The factors as float64 ``(N, K)``, and the labels of those given as text."""
+) -> tuple[NDArray[Any], tuple[NDArray[Any] | None, ...]]:
+    """The factors as numbers ``(N, K)``, and the labels of those given as text."""
     if given.dtype.kind == "O":
         raise TypeError(
             "factors takes numbers or text, got dtype object; cast it, as with "
             "factors.astype(float) or factors.astype(str)"
         )
     if given.dtype.kind not in "US":
-        return _validation.array("factors", given, 2, np.float64), (None,) * given.shape[1]
+        return _real_columns("factors", given), (None,) * given.shape[1]
     pairs = [np.unique(column, return_inverse=True) for column in given.T]
     values = np.stack([inverse for _, inverse in pairs], axis=1).astype(np.float64)
     return np.ascontiguousarray(values), tuple(labels for labels, _ in pairs)
 
 
-def _is_whole(column: NDArray[np.float64]) -> bool:
+def _is_whole(column: NDArray[Any]) -> bool:
     head = column[:_PEEK]
     return bool((head == np.floor(head)).all() and (column == np.floor(column)).all())
 
 
-def _is_few(column: NDArray[np.float64], limit: int) -> bool:
+def _is_few(column: NDArray[Any], limit: int) -> bool:
     """Whether the column has at most ``limit`` distinct values."""
     return np.unique(column[:_PEEK]).size <= limit and np.unique(column).size <= limit
 
@@ -169,7 +170,7 @@ def _is_few(column: NDArray[np.float64], limit: int) -> bool:
 def _kinds(
     table: Any,
     dtype_kind: str,
-    values: NDArray[np.float64],
+    values: NDArray[Any],
     whole: tuple[bool, ...],
     bins: int,
     discrete: Discrete,

@@ -133,7 +133,7 @@ def gather(
 def _published_histogram(data: Data) -> JointHistogram:
     """Each column min-max scaled as scikit-learn does it, then cut at 0.1, 0.2, ..., 0.9."""
     codes = _scaled(data.codes, data.code_range)
-    factors = _scaled(data.factors, data.factor_range)
+    factors = _scaled(data.factors.astype(np.float64, copy=False), data.factor_range)
     unit = np.linspace(0.0, 1.0, PUBLISHED_BINS + 1)
     scaled = replace(data, factors=factors, codes=codes, kinds=("continuous",) * factors.shape[1])
     edges = [np.tile(unit, (x.shape[1], 1)) for x in (codes, factors)]

@@ -123,7 +123,8 @@ class JointHistogram:
             )
         )
         sizes = _count.sizes_of(levels, self.discrete)
-        table = _count.allocate(len(self.table), self.bins, sizes)
+        _count.check_room(len(self.table), self.bins, sizes)
+        table = np.zeros((len(self.table), self.bins, sum(sizes)), np.int64)
         for part in (self, other):
             for k, start in enumerate(_count.offsets(sizes)):
                 if self.discrete[k]:

@@ -62,7 +62,7 @@ def sap(
     return SAP.score(factors, codes, bins, discrete, convention)
 
 
-def r_squared(factors: NDArray[np.float64], codes: NDArray[Any]) -> NDArray[np.float64]:
+def r_squared(factors: NDArray[Any], codes: NDArray[Any]) -> NDArray[np.float64]:
     """The squared correlation of every column with every other, ``(K, D)``; 0 for a constant."""
 
     def unit(x: NDArray[Any]) -> NDArray[np.float64]:
@@ -74,7 +74,9 @@ def r_squared(factors: NDArray[np.float64], codes: NDArray[Any]) -> NDArray[np.f
         norm = np.sqrt((centred**2).sum(axis=0))
         return np.where(high > low, centred / np.where(norm > 0, norm, 1.0), 0.0)
 
-    result: NDArray[np.float64] = (unit(factors).T @ unit(codes.astype(np.float64))) ** 2
+    result: NDArray[np.float64] = (
+        unit(factors.astype(np.float64)).T @ unit(codes.astype(np.float64))
+    ) ** 2
     return np.minimum(result, 1.0)
 
 

@@ -1,0 +1,73 @@
+"""Frames of a power of two: from clips to spectra or mel bands in one kernel, without a library.
+
+A few clips a call, so that they are still in cache when their result is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdis import _kernels
+from fastdis._framing import LOUDEST, Framing, check_level
+from fastdis._mel import MelFilters
+
+_SHORTEST, _LONGEST = 128, 8192  # samples of a frame
+_SAMPLES_PER_CALL = 2**18
+
+
+def is_fused(frame: Framing) -> bool:
+    """Whether frames of that length have a kernel of their own."""
+    return _SHORTEST <= frame.n_fft <= _LONGEST and frame.n_fft.bit_count() == 1
+
+
+def spectra(
+    frame: Framing,
+    clips: NDArray[np.float32],
+    rows: slice,
+    out: NDArray[np.complex64],
+) -> None:
+    """Spectra ``out (B, F, frames)`` of those ``rows`` of ``clips (B, T)``."""
+    kernel = _kernels.get("frames_to_spectra")
+    for part, padded, start in _parts(frame, clips, rows):
+        done = kernel(padded, frame.taps, frame.hop, start, LOUDEST, out[part])
+        _check_done(clips, part, done)
+
+
+def mel(
+    frame: Framing,
+    bank: MelFilters,
+    power: float,
+    clips: NDArray[np.float32],
+    rows: slice,
+    out: NDArray[np.float32],
+) -> Iterator[NDArray[np.float32]]:
+    """Mel bands ``out (B, M, frames)`` of those ``rows`` of ``clips``; yields the just written."""
+    kernel = _kernels.get("frames_to_mel")
+    for part, padded, start in _parts(frame, clips, rows):
+        taps = frame.taps, frame.hop, start
+        done = kernel(padded, *taps, LOUDEST, power, *bank.rows, out[part])
+        _check_done(clips, part, done)
+        yield out[part]
+
+
+def _parts(
+    frame: Framing, clips: NDArray[np.float32], rows: slice
+) -> Iterator[tuple[slice, NDArray[np.float32], int]]:
+    """Some clips at a time: which, padded where zeros will not do, and where frame 0 begins."""
+    step = max(1, _SAMPLES_PER_CALL // clips.shape[1])
+    copied = frame.center and frame.pad_mode != "constant"
+    for first in range(rows.start, rows.stop, step):
+        part = slice(first, min(first + step, rows.stop))
+        if copied:
+            width = ((0, 0), (frame.pad, frame.pad))
+            yield part, np.pad(clips[part], width, mode=frame.pad_mode), 0  # type: ignore[call-overload]
+        else:
+            yield part, clips[part], -frame.pad
+
+
+def _check_done(clips: NDArray[np.float32], part: slice, done: int) -> None:
+    if part.start + done < part.stop:
+        check_level(clips, part.start + done)

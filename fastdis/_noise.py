@@ -1,0 +1,147 @@
+"""White normal noise at an exact signal-to-noise ratio, a stream of its own for every clip.
+
+Philox 4x32-10 (Salmon et al., SC 2011), keyed by the seed and counted by the clip's index and the
+place in the clip, then the Box-Muller transform: any sample of any clip without those before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdis import _kernels, _memory, _threads, _validation
+
+_LOUDEST = 1e30  # root mean square of a clip or its noise, whose sum float32 then holds
+_SAMPLES_PER_TASK = 2**17  # about 100 us of work
+
+
+def add_noise(
+    audio: ArrayLike,
+    snr_db: ArrayLike,
+    *,
+    seed: int,
+    index: ArrayLike | None = None,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """``audio`` plus white normal noise, at an exact ratio in every clip.
+
+    The noise ``z`` of a clip is scaled by ``g = sqrt(mean(audio^2) / mean(z^2)) 10^(-snr_db / 20)``
+    with sums over that very clip, in float64. So the ratio of the two powers is ``snr_db``, not
+    only its expectation, but for the rounding of the result to float32: less than 0.001 dB up to
+    100 dB, and 0.04 dB at 130 dB, for a clip of steady level.
+
+    The noise depends on ``seed``, the clip's index and the place in the clip alone: a clip gets the
+    same bits in any batch, with any number of threads and at any SIMD level, and a shorter clip
+    gets the beginning of a longer one's. Noise of different seeds or indices is independent.
+
+    Parameters
+    ----------
+    audio : array_like, shape (T,) or (B, T)
+        Floating-point audio. A silent clip stays silent: it has no ratio.
+    snr_db : float or array_like, shape (B,)
+        Power of the clip over that of its noise, in dB; infinity adds none.
+    seed : int
+        From 0 to 2^64 - 1.
+    index : int or array_like of int, shape (B,), optional
+        Which stream each clip gets, from 0 to 2^64 - 1; ``arange(B)`` by default, 0 for one clip.
+    out : ndarray of float32, shape (T,) or (B, T), optional
+        C-contiguous; where to write. It may be ``audio`` itself, which takes 1.6 times as long.
+
+    Returns
+    -------
+    ndarray of float32, shape (T,) or (B, T)
+        ``out`` where it was given.
+
+    Raises
+    ------
+    TypeError
+        If ``audio`` is not floating-point, ``seed`` or ``index`` holds no integers, or ``out`` is
+        no float32 array.
+    ValueError
+        If ``audio`` is empty, not finite or has a root mean square above 1e30, or its noise would;
+        if ``snr_db`` is NaN or negative infinity, an integer out of its range, or a shape wrong.
+    MemoryError
+        If there is no room for the result; nothing has been computed then.
+
+    Notes
+    -----
+    Block ``j`` of clip ``i`` is the four 32-bit words w of Philox 4x32-10 with key ``(seed mod
+    2^32, seed div 2^32)`` and counter ``(j mod 2^32, j div 2^32, i mod 2^32, i div 2^32)``. With
+    ``u = (w[0] div 2^9 + 1/2) / 2^23`` and ``h = (w[1] div 2^8) / 2^23``, where w[1] is taken as
+    signed, words 0 and 1 become ``sqrt(-2 ln u)`` times ``cos(pi h)`` and ``sin(pi h)``; so do
+    words 2 and 3. Word ``w`` of block ``16 g + c`` is sample ``64 g + 16 w + c``. A sample is
+    within 1.5e-6 of that, and its magnitude at most 5.8.
+
+    References
+    ----------
+    J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw: Parallel random numbers: as easy as 1, 2, 3.
+    SC 2011.
+
+    Examples
+    --------
+    >>> clip = np.sin(np.arange(16000) / 9)
+    >>> noise = add_noise(clip, 20.0, seed=0) - clip
+    >>> round(float(10 * np.log10(np.mean(clip**2) / np.mean(noise**2))), 3)
+    20.0
+    """
+    clips, single = _validation.clips("audio", audio)
+    batch = len(clips)
+    ratio = _ratio(snr_db, batch)
+    key = _validation.integer("seed", seed, 0, 2**64 - 1)
+    stream = np.arange(batch, dtype=np.uint64)
+    if index is not None:
+        stream = _validation.unsigned("index", index)
+        _check_length("index takes one integer a clip", stream, batch)
+    shape = clips.shape[1:] if single else clips.shape
+    if out is None:
+        out = _memory.new_array("add_noise", shape)
+    else:
+        _validation.output("out", out, shape)
+    noisy = out[None] if single else out
+    if np.may_share_memory(clips, noisy) and clips.ctypes.data != noisy.ctypes.data:
+        clips = clips.copy()  # out begins within audio, or audio within out
+    kernel = _kernels.get("add_noise")
+
+    def work(start: int, stop: int) -> None:
+        part = slice(start, stop)
+        done = start + kernel(clips[part], ratio[part], key, stream[part], _LOUDEST, noisy[part])
+        if done < stop:
+            _refuse(clips[0] if single else clips, clips[done], ratio[done], done)
+
+    _threads.parallel_for(work, batch, grain=max(1, _SAMPLES_PER_TASK // clips.shape[1]))
+    return out
+
+
+def _ratio(snr_db: ArrayLike, batch: int) -> NDArray[np.float64]:
+    """``snr_db`` as a column of numbers above negative infinity, one a clip."""
+    ratio = np.atleast_1d(_validation.array("snr_db", snr_db, (0, 1), np.float64))
+    bad = ~(ratio > -np.inf)  # so for NaN, too
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise ValueError(f"snr_db takes numbers or infinity, got {ratio[i]} at index {i}")
+    if np.ndim(snr_db) == 0:
+        return np.repeat(ratio, batch)
+    _check_length("snr_db takes one value or one a clip", ratio, batch)
+    return ratio
+
+
+def _check_length(takes: str, column: NDArray[Any], batch: int) -> None:
+    if len(column) != batch:
+        raise ValueError(f"{takes}, {batch} of them, got {len(column)}")
+
+
+def _refuse(audio: NDArray[np.float32], clip: NDArray[np.float32], ratio: float, i: int) -> None:
+    """Say why the kernel stopped at clip ``i`` of ``audio``."""
+    _validation.finite("audio", audio)
+    level = np.sqrt(np.mean(np.square(clip, dtype=np.float64)))
+    if level > _LOUDEST:
+        raise ValueError(
+            f"audio takes clips with a root mean square up to {_LOUDEST:g}, got {level:.3g} in "
+            f"clip {i}"
+        )
+    raise ValueError(
+        f"snr_db takes ratios that leave the noise a root mean square up to {_LOUDEST:g}, got "
+        f"{ratio:g} for clip {i}, whose own is {level:.3g}"
+    )

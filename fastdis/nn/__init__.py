@@ -1,0 +1,15 @@
+"""Synthesis and features as torch modules, for CPU and CUDA, with gradients.
+
+Parameter names, defaults and results are those of :mod:`fastdis.synthesis` and
+:mod:`fastdis.features`. Parameters, and values given as numbers or arrays, are checked in full;
+of a tensor only the type and the shape are, since a look at its values would wait for the device:
+NaN in gives NaN out. The modules hold no parameters and an empty ``state_dict``; what they
+precompute moves with ``.to(device)`` and stays in its precision under ``.half()`` and autocast.
+"""
+
+from fastdis.nn._additive import Additive
+from fastdis.nn._noise import Noise
+from fastdis.nn._oscillator import Oscillator
+from fastdis.nn._spectral import STFT, MelSpectrogram
+
+__all__ = ["STFT", "Additive", "MelSpectrogram", "Noise", "Oscillator"]
