@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastdis import _fused, _kernels, _threads
+from fastdis import _kernels, _threads, _transforms
 
 # What an x86-64 level brings for float arithmetic; other machines have the one "baseline".
 _INSTRUCTIONS = {
@@ -75,5 +75,5 @@ def _ffts() -> str:
     from fastdis._kernels import fft
 
     own = _runs_on(_kernels.NATIVE["frames_to_spectra"])
-    lengths = f"powers of two from {_fused._SHORTEST} to {_fused._LONGEST:,} points"
+    lengths = f"powers of two from {_transforms.SHORTEST} to {_transforms.LONGEST:,} points"
     return f"{own} for {lengths}; {fft.fft_library()} for others"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _additive, _fused, _kernels, _mel, _memory, _validation
+from fastdis import _additive, _kernels, _mel, _memory, _transforms, _validation
 from fastdis._additive import Partials
 from fastdis._framing import LOUDEST, Framing, framing
 from fastdis._threads import parallel_for
@@ -199,7 +199,9 @@ class _Plan:
             some, part = _rows(partials, start, start + step), out[start : start + step]
             for run in runs:
                 self._render(some, run, framed[: len(part), frames.index(run.start) :])
-            _transform(end_to_end, self.bank, self.power, framed.reshape(1, -1), mels)
+            sound = framed.reshape(1, -1)
+            for _ in _transforms.mel(end_to_end, self.bank, self.power, sound, slice(0, 1), mels):
+                pass
             for i, f in enumerate(frames):
                 part[:, :, f] = mels[0, :, i::each].T[: len(part)]
 
@@ -213,21 +215,3 @@ class _Plan:
             left = self.left(f)
             a, b = max(left, begin), min(left + n, end)
             framed[:, i, a - left : b - left] = sound[:, a - begin : b - begin]
-
-
-def _transform(
-    frame: Framing,
-    bank: _mel.MelFilters,
-    power: float,
-    clips: NDArray[np.float32],
-    out: NDArray[np.float32],
-) -> None:
-    """Mel spectrograms ``out (B, M, frames)`` of ``clips (B, T)``."""
-    if _fused.is_fused(frame):
-        for _ in _fused.mel(frame, bank, power, clips, slice(0, len(clips)), out):
-            pass
-        return
-    mel_from_packed = _kernels.get("mel_from_packed")
-    for clip, mels in zip(clips, out, strict=True):
-        for block, transform, gain in frame.spectra(clip):
-            mel_from_packed(transform.frequency, gain, power, *bank.columns, mels[:, block])

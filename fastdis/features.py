@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _fused, _kernels, _mel, _memory, _validation
+from fastdis import _mel, _memory, _transforms, _validation
 from fastdis._decibels import db_to_power, power_to_db
-from fastdis._framing import Window, check_level, framing, framing_of
+from fastdis._framing import Window, framing, framing_of
 from fastdis._inverse import RandomState, find_phases, mel_magnitudes, synthesis
 from fastdis._partial_spectra import melspectrogram_of_partials
 from fastdis._threads import parallel_for
@@ -119,16 +119,9 @@ def stft(
     frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
     shape = (len(clips), frame.bins, frame.frames(clips.shape[1]))
     batch, result = _result("stft", out, shape, single, np.complex64)
-    unpack = _kernels.get("unpack_spectrum")
 
     def work(start: int, stop: int) -> None:
-        if _fused.is_fused(frame):
-            _fused.spectra(frame, clips, slice(start, stop), batch)
-            return
-        for i in range(start, stop):
-            check_level(clips, i)
-            for block, transform, gain in frame.spectra(clips[i]):
-                unpack(transform.frequency, gain, batch[i, :, block])
+        _transforms.spectra(frame, clips, slice(start, stop), batch)
 
     parallel_for(work, len(clips))
     return result
@@ -323,19 +316,11 @@ def melspectrogram(
     bank = _mel.filters(sr, frame.n_fft, n_mels, fmin, fmax, htk, norm)
     shape = (len(clips), len(bank.dense), frame.frames(clips.shape[1]))
     batch, result = _result("melspectrogram", out, shape, single, np.float32)
-    mel_from_packed = _kernels.get("mel_from_packed")
 
     def work(start: int, stop: int) -> None:
-        if _fused.is_fused(frame):
-            for written in _fused.mel(frame, bank, power, clips, slice(start, stop), batch):
-                _check_mel("y", written, power)
-            return
-        for i in range(start, stop):
-            check_level(clips, i)
-            for block, transform, gain in frame.spectra(clips[i]):
-                out = batch[i, :, block]
-                mel_from_packed(transform.frequency, gain, power, *bank.columns, out)
-            _check_mel("y", batch[i], power)
+        rows = slice(start, stop)
+        for written in _transforms.mel(frame, bank, power, clips, rows, batch):
+            _check_mel("y", written, power)
 
     parallel_for(work, len(clips))
     return result

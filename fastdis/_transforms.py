@@ -1,6 +1,6 @@
-"""Frames of a power of two: from clips to spectra or mel bands in one kernel, without a library.
+"""From clips to spectra or mel bands: one kernel where a frame is a power of two, else FFTW.
 
-A few clips a call, so that they are still in cache when their result is looked at.
+The kernel takes a few clips a call, so that they are in cache when their result is looked at.
 """
 
 from __future__ import annotations
@@ -14,13 +14,8 @@ from fastdis import _kernels
 from fastdis._framing import LOUDEST, Framing, check_level
 from fastdis._mel import MelFilters
 
-_SHORTEST, _LONGEST = 128, 8192  # samples of a frame
+SHORTEST, LONGEST = 128, 8192  # samples of a frame that the one kernel takes
 _SAMPLES_PER_CALL = 2**18
-
-
-def is_fused(frame: Framing) -> bool:
-    """Whether frames of that length have a kernel of their own."""
-    return _SHORTEST <= frame.n_fft <= _LONGEST and frame.n_fft.bit_count() == 1
 
 
 def spectra(
@@ -30,10 +25,17 @@ def spectra(
     out: NDArray[np.complex64],
 ) -> None:
     """Spectra ``out (B, F, frames)`` of those ``rows`` of ``clips (B, T)``."""
-    kernel = _kernels.get("frames_to_spectra")
-    for part, padded, start in _parts(frame, clips, rows):
-        done = kernel(padded, frame.taps, frame.hop, start, LOUDEST, out[part])
-        _check_done(clips, part, done)
+    if _is_fused(frame):
+        kernel = _kernels.get("frames_to_spectra")
+        for part, padded, start in _parts(frame, clips, rows):
+            done = kernel(padded, frame.taps, frame.hop, start, LOUDEST, out[part])
+            _check_done(clips, part, done)
+        return
+    unpack = _kernels.get("unpack_spectrum")
+    for i in range(rows.start, rows.stop):
+        check_level(clips, i)
+        for block, transform, gain in frame.spectra(clips[i]):
+            unpack(transform.frequency, gain, out[i, :, block])
 
 
 def mel(
@@ -45,12 +47,25 @@ def mel(
     out: NDArray[np.float32],
 ) -> Iterator[NDArray[np.float32]]:
     """Mel bands ``out (B, M, frames)`` of those ``rows`` of ``clips``; yields the just written."""
-    kernel = _kernels.get("frames_to_mel")
-    for part, padded, start in _parts(frame, clips, rows):
-        taps = frame.taps, frame.hop, start
-        done = kernel(padded, *taps, LOUDEST, power, *bank.rows, out[part])
-        _check_done(clips, part, done)
-        yield out[part]
+    if _is_fused(frame):
+        kernel = _kernels.get("frames_to_mel")
+        for part, padded, start in _parts(frame, clips, rows):
+            taps = frame.taps, frame.hop, start
+            done = kernel(padded, *taps, LOUDEST, power, *bank.rows, out[part])
+            _check_done(clips, part, done)
+            yield out[part]
+        return
+    mel_from_packed = _kernels.get("mel_from_packed")
+    for i in range(rows.start, rows.stop):
+        check_level(clips, i)
+        for block, transform, gain in frame.spectra(clips[i]):
+            written = out[i, :, block]
+            mel_from_packed(transform.frequency, gain, power, *bank.columns, written)
+        yield out[i]
+
+
+def _is_fused(frame: Framing) -> bool:
+    return SHORTEST <= frame.n_fft <= LONGEST and frame.n_fft.bit_count() == 1
 
 
 def _parts(

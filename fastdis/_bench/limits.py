@@ -1,0 +1,88 @@
+"""What this machine can do at most: bytes copied and float32 multiply-adds a second.
+
+Measured in the same run as the rows that are held to it, on the same number of threads. The best
+of the repeats counts: noise can only lower a limit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
+from fastdis._threads import get_num_threads, parallel_for
+
+_BYTES = 256 * 2**20  # an array far beyond the caches
+_MATRIX = 2048
+_REPEATS = 7
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Measured limits of the machine.
+
+    Attributes
+    ----------
+    copy
+        Bytes read and written a second by a copy of large arrays.
+    fill
+        Bytes written a second where nothing is read.
+    multiply_adds
+        A second, by a product of large float32 matrices.
+    """
+
+    copy: float
+    fill: float
+    multiply_adds: float
+
+    def share(self, bytes_moved: float, multiply_adds: float, seconds: float) -> tuple[float, str]:
+        """How near ``seconds`` is to the shortest time possible, and which limit sets that."""
+        times = {
+            "memory": bytes_moved / self.copy,
+            "arithmetic": multiply_adds / self.multiply_adds,
+        }
+        limit = max(times, key=lambda name: times[name])
+        return times[limit] / seconds, limit
+
+
+def higher(a: Limits, b: Limits) -> Limits:
+    """The higher of each: what else ran on the machine can only have lowered one."""
+    return Limits(*map(max, astuple(a), astuple(b)))
+
+
+def measure_limits() -> Limits:
+    """Measure all three; takes about a second."""
+    source = np.ones(_BYTES // 4, np.float32)
+    target = np.zeros_like(source)  # its pages exist before anything is timed
+    grain = source.size // (4 * get_num_threads())
+    copy = _best(
+        lambda: parallel_for(lambda a, b: np.copyto(target[a:b], source[a:b]), source.size, grain)
+    )
+    fill = _best(lambda: parallel_for(lambda a, b: target[a:b].fill(1.0), source.size, grain))
+    return Limits(2 * _BYTES / copy, _BYTES / fill, _MATRIX**3 / _product())
+
+
+def _product() -> float:
+    """Seconds of a product of square matrices, by NumPy's library or torch's."""
+    import torch
+
+    matrix = np.random.default_rng(0).random((_MATRIX, _MATRIX), np.float32)
+    out = np.empty_like(matrix)
+    torch.set_num_threads(get_num_threads())
+    tensor, torch_out = torch.from_numpy(matrix), torch.from_numpy(out)
+    return min(
+        _best(lambda: np.matmul(matrix, matrix, out=out)),
+        _best(lambda: torch.mm(tensor, tensor, out=torch_out)),
+    )
+
+
+def _best(run: Callable[[], object]) -> float:
+    seconds = []
+    run()
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)

@@ -1,0 +1,257 @@
+"""Rows of the synthesis stage: one-second clips at 16 kHz, written into an array used again.
+
+The clips of a set are rendered part by part, as a training loop or a writer of shards does it, but
+in parts far larger than the caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdis._bench import peers
+from fastdis._bench.measure import Contestant, Row, Scale, Trial, pick
+from fastdis.datasets import SynTone
+from fastdis.synthesis import SHAPES, Partials, add_noise, additive, oscillator
+
+RATE = 16000
+CLIP_BYTES = 4 * RATE
+GRID = 32_000  # clips of SynTone
+_PART = 2048  # clips rendered into one array: 131 MB
+_CHECKED = 80  # clips held to the oracle
+
+# Float32 multiply-adds a sample, counted off the C code; integer steps count like additions.
+NAIVE = 8  # a phase in fixed point 4; sine 11, triangle 3, sawtooth and square 1
+_DIRECT = 22  # a phase, sine and cosine, and Horner's steps where there are several harmonics
+_CLOSED = 83  # a float64 phase, sine, cosine, sine integral and two polynomials
+_PARTIAL = 2  # sine and cosine of a product of rows and columns
+_NORMAL = 32  # Philox's wide products 10, Box-Muller 19, the power and the sum 3
+
+_WAVES_HELD_BACK = (
+    "phases are integer steps, conversions and comparisons, which do not count as multiply-adds, "
+    "and every line of the result is read before it is written, which a large copy avoids"
+)
+_LOW_HELD_BACK = "phases are reduced in float64 without rounding, half as many to a vector"
+_ADDITIVE_HELD_BACK = (
+    "the tables of the products: sines and cosines of every partial for each row and each column"
+)
+_NOISE_HELD_BACK = (
+    "Philox's wide integer products and shuffles, and the square roots and bits of Box-Muller, "
+    "are no multiply-adds"
+)
+
+
+def columns_of(dataset: SynTone, indices: NDArray[np.int64]) -> peers.Columns:
+    """Shape, frequency and amplitude of the clips at ``indices``."""
+    table = dataset.table(indices)
+    return table.levels[:, 2], table["frequency"], table["amplitude"]
+
+
+def grid_columns(indices: NDArray[np.int64]) -> peers.Columns:
+    """Shape, frequency and amplitude of the published SynTone's clips at ``indices``."""
+    return columns_of(SynTone(), indices)
+
+
+def low_columns(indices: NDArray[np.int64]) -> peers.Columns:
+    """The same waveforms at 55 to 110 Hz: 72 to 145 harmonics."""
+    place = indices / GRID
+    return indices % len(SHAPES), 55.0 + 55.0 * place, 0.1 + 0.9 * place
+
+
+def spread_over(count: int, size: int = GRID) -> NDArray[np.int64]:
+    """``count`` indices over a set of ``size``, by an odd step, so that all waveforms occur."""
+    return np.arange(count) * max(1, (size // count - 1) | 1) % size
+
+
+def _in_parts(
+    render: Callable[[slice, NDArray[np.float32]], object], count: int
+) -> list[Contestant]:
+    """Render ``count`` clips part by part into one array."""
+    out = np.zeros((min(count, _PART), RATE), np.float32)
+
+    def run() -> None:
+        for start in range(0, count, len(out)):
+            stop = min(start + len(out), count)
+            render(slice(start, stop), out[: stop - start])
+
+    return [Contestant(run, count)]
+
+
+def _oscillators(
+    scale: Scale, columns_at: Callable[[NDArray[np.int64]], peers.Columns], peer_clips: int,
+    multiply_adds: int, band_limited: bool, time_axis: str,
+) -> Trial:  # fmt: skip
+    t = np.linspace(0, 1, RATE) if time_axis == "linspace" else np.arange(RATE) / RATE
+
+    def ours(columns: peers.Columns, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        return oscillator(
+            *columns, sample_rate=RATE, band_limited=band_limited, time_axis=time_axis, out=out
+        )
+
+    def peer(columns: peers.Columns, dtype: Any = np.float32) -> NDArray[Any]:
+        if band_limited:
+            return peers.harmonic_sum(columns, t, RATE, dtype)
+        return peers.scipy_loop(columns, t, dtype)
+
+    def error() -> float:
+        columns = columns_at(spread_over(pick(scale, 16, _CHECKED, _CHECKED)))
+        difference = np.abs(ours(columns) - peer(columns, np.float64)).max(axis=1)
+        return float((difference / columns[2]).max())
+
+    count = pick(scale, 16, 2 * _PART, GRID)
+    shape, frequency, amplitude = columns_at(spread_over(count))
+    fewer = columns_at(spread_over(pick(scale, 16, peer_clips, 4 * peer_clips)))
+    return Trial(
+        _in_parts(lambda at, out: ours((shape[at], frequency[at], amplitude[at]), out), count),
+        [Contestant(lambda: peer(fewer), len(fewer[0]))],
+        error,
+        bytes_moved=CLIP_BYTES,
+        multiply_adds=multiply_adds * RATE,
+    )
+
+
+def _naive(scale: Scale) -> Trial:
+    return _oscillators(scale, grid_columns, 200, NAIVE, False, "linspace")
+
+
+def _band_limited(scale: Scale) -> Trial:
+    return _oscillators(scale, grid_columns, 200, _DIRECT, True, "sample")
+
+
+def _band_limited_low(scale: Scale) -> Trial:
+    return _oscillators(scale, low_columns, 20, _CLOSED, True, "sample")
+
+
+def tones(count: int, partials: int = 40) -> Partials:
+    """Inharmonic, decaying tones; all partials are below Nyquist, so that every one is summed."""
+    rng = np.random.default_rng(0)
+    k = np.arange(1, partials + 1)
+    f0 = rng.uniform(0.5, 1.0, (count, 1)) * 0.9 * (RATE / 2) / (partials + 1)
+    frequency = k * f0 * np.sqrt((1 + 1e-4 * k**2) / (1 + 1e-4 * partials**2))
+    amplitude = np.broadcast_to(1 / k / (1 / k).sum(), frequency.shape).copy()
+    decay = rng.uniform(1.0, 4.0, (count, 1)) + 0.1 * k
+    return Partials(frequency, amplitude, decay, rng.uniform(0, 2 * np.pi, frequency.shape))
+
+
+def _rows_of(partials: Partials, at: slice) -> Partials:
+    return Partials(*(column[at] for column in partials))
+
+
+def _additive(scale: Scale, contestants: Callable[[int], list[Contestant]], clips: int) -> Trial:
+    count = pick(scale, 4, 512, _PART)
+    partials = tones(count)
+
+    def error() -> float:
+        some = _rows_of(partials, slice(pick(scale, 4, 16, _CHECKED)))
+        exact = peers.additive_numpy(some, np.arange(RATE) / RATE)
+        difference = np.abs(additive(some, sample_rate=RATE) - exact).max(axis=1)
+        return float((difference / np.abs(exact).max(axis=1)).max())
+
+    return Trial(
+        _in_parts(
+            lambda at, out: additive(_rows_of(partials, at), sample_rate=RATE, out=out), count
+        ),
+        contestants(clips),
+        error,
+        bytes_moved=CLIP_BYTES,
+        multiply_adds=_PARTIAL * 40 * RATE,
+    )
+
+
+def _additive_numpy(scale: Scale) -> Trial:
+    def contestants(clips: int) -> list[Contestant]:
+        partials, t = tones(clips), np.arange(RATE) / RATE
+        return [Contestant(lambda: peers.additive_numpy(partials, t), clips)]
+
+    return _additive(scale, contestants, pick(scale, 2, 8, 32))
+
+
+def _additive_torch(scale: Scale) -> Trial:
+    def contestants(clips: int) -> list[Contestant]:
+        import torch
+
+        partials = tuple(torch.from_numpy(column).float() for column in tones(clips))
+        t = torch.arange(RATE) / RATE
+        return [
+            Contestant(
+                partial(peers.additive_torch, partials, t, batch),
+                clips,
+                f"batches of {batch}, {torch.get_num_threads()} threads",
+            )
+            for batch in (1, 4, 16)
+            if batch <= clips
+        ]
+
+    return _additive(scale, contestants, pick(scale, 2, 16, 64))
+
+
+def _noise(scale: Scale) -> Trial:
+    count = pick(scale, 16, _PART, 2 * _PART)
+    rng = np.random.default_rng(0)
+    audio = rng.uniform(-0.5, 0.5, (min(count, _PART), RATE)).astype(np.float32)
+    snr_db = np.linspace(0.0, 40.0, len(audio))
+    fewer = audio[: pick(scale, 16, 256, 1024)]
+
+    def ours(at: slice, out: NDArray[np.float32]) -> object:
+        rows = slice(0, len(out))
+        return add_noise(audio[rows], snr_db[rows], seed=0, index=np.arange(at.start, at.stop),
+                         out=out)  # fmt: skip
+
+    def error() -> float:
+        some = slice(None, None, max(1, len(audio) // _CHECKED))
+        clean, wanted = audio[some].astype(np.float64), snr_db[some]
+        noisy = add_noise(audio[some], wanted, seed=0, index=np.arange(len(clean)))
+        power, noise_power = ((x**2).mean(axis=1) for x in (clean, noisy - clean))
+        return float(np.abs(10 * np.log10(power / noise_power) - wanted).max())
+
+    out = np.zeros_like(fewer)
+    generators = [np.random.Generator(kind(0)) for kind in (np.random.PCG64, np.random.SFC64)]
+    return Trial(
+        _in_parts(ours, count),
+        [
+            Contestant(
+                partial(peers.noise_numpy, fewer, snr_db[: len(fewer)], out, generator),
+                len(fewer),
+                type(generator.bit_generator).__name__,
+            )
+            for generator in generators
+        ],
+        error,
+        bytes_moved=2 * CLIP_BYTES,
+        multiply_adds=_NORMAL * RATE,
+    )
+
+
+_SYNTONE = "SynTone waveforms"
+_TONES = "additive, 40 partials, inharmonic, with decay"
+
+ROWS = (
+    Row(
+        f"{_SYNTONE}, naive", "NumPy and SciPy, a clip at a time", _naive, 40, 1e-5,
+        held_back=_WAVES_HELD_BACK,
+    ),
+    Row(
+        f"{_SYNTONE}, band-limited", "harmonics summed in NumPy", _band_limited, 200, 1e-5,
+        held_back=_WAVES_HELD_BACK,
+    ),
+    Row(
+        "waveforms of 55 to 110 Hz, band-limited", "harmonics summed in NumPy", _band_limited_low,
+        None, 1e-5, held_back=_LOW_HELD_BACK,
+    ),
+    Row(
+        _TONES, "NumPy broadcast, float64", _additive_numpy, 200, 1e-5,
+        held_back=_ADDITIVE_HELD_BACK,
+    ),
+    Row(
+        _TONES, "torch, float32", _additive_torch, 40, 1e-5,
+        needs="torch", held_back=_ADDITIVE_HELD_BACK,
+    ),
+    Row(
+        "noise at an exact SNR", "NumPy's Generator, 1 thread", _noise, 3, 0.01, "dB",
+        held_back=_NOISE_HELD_BACK,
+    ),
+)  # fmt: skip
