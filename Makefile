@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint sanitize bench clean
 
 run: $(INSTALLED)
 	$(BIN)/fastdis run
@@ -17,8 +17,14 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The kernels under AddressSanitizer and UndefinedBehaviorSanitizer; takes GCC and some minutes.
+sanitize: $(INSTALLED)
+	PYTHON=$(CURDIR)/$(BIN)/python tests/sanitize.sh
+
+# All rows, scaling and memory, to benchmarks/RESULTS.md; "fastdis bench" is the short form.
 bench: $(INSTALLED)
-	$(BIN)/python benchmarks/speed_table.py
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet -e '.[bench]'
+	$(BIN)/python benchmarks/run.py
 
 # torch first and by version: a plain "torch" would take a build with gigabytes of CUDA libraries.
 $(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard csrc/*)

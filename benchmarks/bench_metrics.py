@@ -1,46 +1,17 @@
-"""The joint histogram against numpy.histogram2d, and all histogram metrics at the usual size.
-
-Counts are held against NumPy's before anything is timed.
-"""
-
-import time
+"""The joint histogram beside np.histogram2d, and metrics at the usual size."""
 
 import numpy as np
 import pytest
 
 import fastdis as fd
 from fastdis import metrics
-
-ROWS, CODES, FACTORS, BINS = 1_000_000, 10, 5, 20
-
-
-@pytest.fixture(scope="module")
-def data():
-    rng = np.random.default_rng(0)
-    factors = rng.normal(size=(ROWS, FACTORS))
-    codes = rng.normal(size=(ROWS, CODES))
-    codes[:, :FACTORS] += factors
-    return factors, codes
+from fastdis._bench import statistics
 
 
-def _numpy_counts(factors, codes):
-    pairs = [np.histogram2d(z, v, BINS)[0] for z in codes.T for v in factors.T]
-    return np.stack(pairs).reshape(codes.shape[1], factors.shape[1], BINS, BINS)
-
-
-def test_joint_histogram(benchmark, data):
-    start = time.perf_counter()
-    expected = _numpy_counts(*data)
-    numpy_seconds = time.perf_counter() - start
-    np.testing.assert_array_equal(metrics.joint_histogram(*data, bins=BINS).counts, expected)
-    benchmark.pedantic(
-        lambda: metrics.joint_histogram(*data, bins=BINS), rounds=20, warmup_rounds=3
-    )
-    benchmark.extra_info["threads"] = fd.get_num_threads()
-    benchmark.extra_info["numpy_histogram2d_s"] = round(numpy_seconds, 3)
-    if benchmark.stats:  # None when benchmarks are disabled
-        ratio = numpy_seconds / benchmark.stats.stats.median
-        benchmark.extra_info["times_faster_than_numpy"] = round(ratio, 1)
+@pytest.mark.parametrize("side", ["fastdis", "peer"])
+@pytest.mark.parametrize("row", statistics.ROWS, ids=str)
+def test_row(contest, row, side):
+    contest(row, side)
 
 
 def test_histogram_metrics(benchmark):

@@ -9,9 +9,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__SSE__)
+#include <immintrin.h>
+#endif
 
 #include "lane_roots.h"
 #include "simd.h"
+#include "spectral_tiles.h"
 
 /* From here a * b + c may be one instruction where the machine has it. */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -87,6 +91,11 @@ static void *lines_of(size_t bytes)
    that interleave two of them. */
 #define LANES 4
 #define NAME(name) name##_4
+#if defined(__SSE__)
+#define STREAM(out, v) _mm_stream_ps(out, (__m128)(v))
+#else
+#define STREAM(out, v) *(vec *)(out) = (v)
+#endif
 #define FIRST_HALVES 0, 4, 1, 5
 #define LAST_HALVES 2, 6, 3, 7
 #include "lane_frames.h"
@@ -96,6 +105,7 @@ static void *lines_of(size_t bytes)
 #pragma GCC target("arch=x86-64-v3")
 #define LANES 8
 #define NAME(name) name##_8
+#define STREAM(out, v) _mm256_stream_ps(out, (__m256)(v))
 #define FIRST_HALVES 0, 8, 1, 9, 2, 10, 3, 11
 #define LAST_HALVES 4, 12, 5, 13, 6, 14, 7, 15
 #include "lane_frames.h"
@@ -105,14 +115,15 @@ static void *lines_of(size_t bytes)
 #pragma GCC target("arch=x86-64-v4")
 #define LANES 16
 #define NAME(name) name##_16
+#define STREAM(out, v) _mm512_stream_ps(out, (__m512)(v))
 #define FIRST_HALVES 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define LAST_HALVES 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 #include "lane_frames.h"
 #pragma GCC pop_options
 #endif
 
-ptrdiff_t fastdis_frames(const float *y, ptrdiff_t batch, ptrdiff_t samples, float loudest,
-                         const fastdis_framing *framing, const fastdis_bands *bands, float *out)
+static ptrdiff_t run(const float *y, ptrdiff_t batch, ptrdiff_t samples, float loudest,
+                     const fastdis_framing *framing, const fastdis_bands *bands, float *out)
 {
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
     if (fastdis_simd() == 4)
@@ -121,4 +132,14 @@ ptrdiff_t fastdis_frames(const float *y, ptrdiff_t batch, ptrdiff_t samples, flo
         return frames_8(y, batch, samples, loudest, framing, bands, out);
 #endif
     return frames_4(y, batch, samples, loudest, framing, bands, out);
+}
+
+ptrdiff_t fastdis_frames(const float *y, ptrdiff_t batch, ptrdiff_t samples, float loudest,
+                         const fastdis_framing *framing, const fastdis_bands *bands, float *out)
+{
+    const ptrdiff_t done = run(y, batch, samples, loudest, framing, bands, out);
+#if defined(__SSE__)
+    _mm_sfence(); /* what went past the cache is there before another thread is told */
+#endif
+    return done;
 }

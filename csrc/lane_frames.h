@@ -52,13 +52,15 @@ INLINE void NAME(first_pass)(const fastdis_framing *p, const NAME(scratch) *s, i
 
 typedef int32_t NAME(order) __attribute__((vector_size(4 * LANES)));
 
+/* Whole cache lines go past the cache: they are written once, a few bins of each row at a time, and
+   fetching them first would take twice the memory's time. */
 INLINE void NAME(store_complex)(cvec x, float *out, ptrdiff_t count)
 {
     vec both[2] = {PICK(NAME(order), x.re, x.im, FIRST_HALVES),
                    PICK(NAME(order), x.re, x.im, LAST_HALVES)};
-    if (count == LANES) {
-        *(loose_vec *)out = both[0];
-        *(loose_vec *)(out + LANES) = both[1];
+    if (count == LANES && (uintptr_t)out % sizeof(vec) == 0) {
+        STREAM(out, both[0]);
+        STREAM(out + LANES, both[1]);
     } else
         memcpy(out, both, 2 * sizeof(float) * (size_t)count);
 }
@@ -138,17 +140,6 @@ PASSES(64)
      : r == 32 ? NAME(pass##_32)(__VA_ARGS__)                                                     \
                : NAME(pass##_64)(__VA_ARGS__))
 
-/* |X|^2 of every bin to |X|^power. */
-static void NAME(raise)(float *energy, ptrdiff_t count, float power)
-{
-    if (power == 1.0f)
-        for (ptrdiff_t i = 0; i < count; i++)
-            energy[i] = sqrtf(energy[i]);
-    else if (power != 2.0f)
-        for (ptrdiff_t i = 0; i < count; i++)
-            energy[i] = powf(energy[i], 0.5f * power);
-}
-
 static void NAME(filter)(const fastdis_bands *bands, const vec *energy, float *mel,
                                 ptrdiff_t pitch, ptrdiff_t count)
 {
@@ -183,7 +174,7 @@ static void NAME(clip)(const float *y, ptrdiff_t samples, const fastdis_framing 
         BY_RADIX(first_pass, r1, p, s, r2);
         if (bands) {
             BY_RADIX(energy_pass, r2, p, s, r1);
-            NAME(raise)((float *)s->energy, (p->n / 2 + 1) * LANES, bands->power);
+            raise_energies(bands->power, (float *)s->energy, (p->n / 2 + 1) * LANES);
             NAME(filter)(bands, s->energy, out + f, p->frames, count);
         } else
             BY_RADIX(spectrum_pass, r2, p, s, r1, out + 2 * f, count);
@@ -230,3 +221,4 @@ static ptrdiff_t NAME(frames)(const float *y, ptrdiff_t batch, ptrdiff_t samples
 #undef NAME
 #undef FIRST_HALVES
 #undef LAST_HALVES
+#undef STREAM

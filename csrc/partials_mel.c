@@ -169,13 +169,6 @@ static inline void energies_of_step(const workspace *work, ptrdiff_t count, int 
             ((lanes *)energy[i])[v] = re[i][v] * re[i][v] + im[i][v] * im[i][v];
 }
 
-static inline void raise_energies(float power, float energy[BLOCK][FRAMES])
-{
-    for (int i = 0; i < BLOCK; i++)
-        for (int f = 0; f < FRAMES; f++)
-            energy[i][f] = power == 1.0f ? sqrtf(energy[i][f]) : powf(energy[i][f], 0.5f * power);
-}
-
 /* Which partials are heard in the block from bin k on, how many, and their weights there. */
 static inline ptrdiff_t gather_heard(const workspace *work, ptrdiff_t partials, ptrdiff_t k,
                                      ptrdiff_t n)
@@ -224,8 +217,7 @@ static void filter_lobes(const workspace *work, ptrdiff_t partials, ptrdiff_t n,
             continue;
         for (int i = 0; i < BLOCK; i += STEP)
             energies_of_step(work, count, i, energy + i);
-        if (bands->power != 2.0f)
-            raise_energies(bands->power, energy);
+        raise_energies(bands->power, energy[0], BLOCK * FRAMES);
         while (b < bands->mels && end_of(bands, b) <= k)
             b++;
         for (ptrdiff_t c = b; c < bands->mels && bands->first[c] < k + BLOCK; c++)

@@ -177,16 +177,6 @@ static inline void energies_of_bin(const float *restrict z, const float *restric
     }
 }
 
-static inline void raise_energies(float power, float *energy)
-{
-    if (power == 1.0f)
-        for (int f = 0; f < FRAMES; f++)
-            energy[f] = sqrtf(energy[f]);
-    else if (power != 2.0f)
-        for (int f = 0; f < FRAMES; f++)
-            energy[f] = powf(energy[f], 0.5f * power);
-}
-
 /* Add up to 16 rows to the sums of their frames; inlined, so that 16 is a constant. */
 static inline void filter_rows(const float *rows, ptrdiff_t stride, ptrdiff_t pairs, ptrdiff_t n,
                                const float quarter[FRAMES], float power, sparse_filters filters,
@@ -201,7 +191,7 @@ static inline void filter_rows(const float *rows, ptrdiff_t stride, ptrdiff_t pa
         gather_bin(rows + 2 * k, stride, pairs, z);
         gather_bin(mirrored, stride, pairs, mirror);
         energies_of_bin(z, mirror, quarter, energy);
-        raise_energies(power, energy);
+        raise_energies(power, energy, FRAMES);
         for (int32_t j = from; j < to; j++)
             add_scaled(filters.weight[j], energy, sum[filters.band[j]]);
     }

@@ -3,6 +3,7 @@
 #ifndef FASTDIS_SPECTRAL_TILES_H
 #define FASTDIS_SPECTRAL_TILES_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,18 @@ typedef struct {
 
 static inline ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+
+/* |X|^2 to |X|^power; inlined, so that it runs at the level of its caller. */
+static inline __attribute__((always_inline)) void raise_energies(float power, float *energy,
+                                                                 ptrdiff_t count)
+{
+    if (power == 1.0f)
+        for (ptrdiff_t i = 0; i < count; i++)
+            energy[i] = sqrtf(energy[i]);
+    else if (power != 2.0f)
+        for (ptrdiff_t i = 0; i < count; i++)
+            energy[i] = powf(energy[i], 0.5f * power);
+}
 
 static inline void add_scaled(float weight, const float *restrict x, float *restrict sum)
 {

@@ -83,10 +83,10 @@ CLIP, MEL = (SAMPLES,), (128, 32)
     ],
 )
 def test_a_call_with_out_allocates_next_to_nothing(make, shape, options, threads):
-    threads(2)
+    threads(1)  # two may or may not hold their workspaces at the same time
     dtype = np.complex64 if make is spectra else np.float32
     held = [peak(make(clips, np.empty((clips, *shape), dtype), **options)) for clips in (FEW, MANY)]
-    assert held[1] < 2_000_000  # workspaces of two threads; the clips are 32 megabytes
+    assert held[1] < 1_000_000  # a workspace; the clips are 32 megabytes
     assert held[1] - held[0] < 1_000 * (MANY - FEW)  # a few numbers a clip, of 64,000 bytes
 
 

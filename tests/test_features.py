@@ -232,3 +232,40 @@ def test_views_lists_and_other_floats_are_taken(rng):
     np.testing.assert_allclose(
         istft(np.asfortranarray(expected).astype(np.complex128)), istft(expected), atol=1e-7
     )
+
+
+@pytest.mark.parametrize("n_fft", [512, 400])
+@pytest.mark.parametrize("single", [False, True])
+def test_out_is_written_and_returned(rng, n_fft, single, tmp_path):
+    y = rng.standard_normal((3, 3001)).astype(np.float32)
+    y = y[1] if single else y
+    S = np.abs(stft(y, n_fft=n_fft)) ** 2
+    for function in (
+        lambda out: stft(y, n_fft=n_fft, out=out),
+        lambda out: melspectrogram(y, sr=16000, n_fft=n_fft, n_mels=20, out=out),
+        lambda out: melspectrogram(S=S, sr=16000, n_fft=n_fft, n_mels=20, out=out),
+    ):
+        expected = function(None)
+        whole = np.full((3, *expected.shape), 7, expected.dtype)
+        assert function(whole[1]).base is whole
+        np.testing.assert_array_equal(whole[1], expected)
+        assert (whole[[0, 2]] == 7).all()
+        on_disk = np.memmap(tmp_path / "out", expected.dtype, "w+", shape=expected.shape)
+        np.testing.assert_array_equal(function(on_disk), expected)
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "fault"),
+    [
+        (np.empty((257, 24), np.complex64), ValueError, r"got an array of shape \(257, 24\)"),
+        (np.empty((2, 257, 24)), TypeError, "got an array of shape .* and dtype float64"),
+        (np.empty((2, 24, 257), np.complex64).swapaxes(1, 2), ValueError, "not contiguous"),
+        (np.empty((2, 257, 24), np.complex64), ValueError, "read-only"),
+        ([0.0], TypeError, "got"),
+    ],
+)
+def test_an_out_that_cannot_be_written_to_is_refused(out, error, fault):
+    if fault == "read-only":
+        out.flags.writeable = False
+    with pytest.raises(error, match=rf"out takes a writeable C-contiguous complex64.*{fault}"):
+        stft(np.zeros((2, 3001)), n_fft=512, out=out)

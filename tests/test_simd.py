@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fastdis import _kernels
+from tests import every_kernel
 
 ROOT = Path(__file__).parents[1]
 LEVELS = {"baseline": 0, "x86-64-v3": 3, "x86-64-v4": 4}  # name -> FASTDIS_SIMD_LEVEL
@@ -77,6 +79,17 @@ def test_the_kernels_of_a_level_hold_to_their_twins(level):
     assert len(files) >= len(modules)
     tests = sorted(f"tests/{file}" for file in files)
     _run(copy, "-m", "pytest", "-q", "-x", *tests, FASTDIS_BACKEND="native")
+
+
+def test_levels_with_fused_multiply_adds_give_the_same_bits(level):
+    """And noise, a stream of its own, is the same at every level."""
+    name, copy = level
+    code = "import json; from tests import every_kernel; print(json.dumps(every_kernel.digests()))"
+    told = json.loads(_run(copy, "-W", "ignore", "-c", code))
+    here = every_kernel.digests()
+    fused = "baseline" not in (name, _kernels.native_module("_oscillator").simd_level())
+    for kernel in here if fused else ("add_noise",):
+        assert told[kernel] == here[kernel], kernel
 
 
 @pytest.mark.skipif(shutil.which("nm") is None, reason="needs nm")

@@ -195,7 +195,8 @@ def test_the_first_calls_of_a_process_may_come_from_many_threads():
         names = [*calls] * 2
         with ThreadPoolExecutor(len(names)) as callers:
             found = list(callers.map(lambda name: every_kernel.digest(calls[name]()), names))
-        print(dict(zip(names, found)) == every_kernel.digests() and found[: len(calls)] * 2 == found)
+        known = every_kernel.digests()
+        print(found == [known[name] for name in names])
     """
     assert run_script(script) == "True"
 
@@ -207,10 +208,9 @@ def test_the_interpreter_exits_while_every_kernel_is_at_work(daemon):
         import itertools, threading, time
         from tests import every_kernel
         calls = list(every_kernel.calls().values())
-        rounds = itertools.count() if {daemon} else range(2)
 
         def work(start):
-            for _ in rounds:
+            for _ in itertools.count() if {daemon} else range(1):
                 for call in calls[start:] + calls[:start]:
                     call()
 
@@ -219,8 +219,7 @@ def test_the_interpreter_exits_while_every_kernel_is_at_work(daemon):
         time.sleep(0.5)
         print("leaving")
     """
-    for _ in range(3):
-        assert run_script(script) == "leaving"
+    assert run_script(script) == "leaving"
 
 
 def test_the_interpreter_exits_while_a_daemon_thread_plans_a_transform():

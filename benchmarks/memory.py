@@ -1,0 +1,90 @@
+"""Peak memory of streaming work, each in a process of its own: ``memory.py WORK SIZE`` prints it.
+
+The peak is VmHWM of the process, not ``ru_maxrss``: that one is inherited from the process which
+started it. "Beyond" is the peak less what was resident once everything was imported and had run
+once on a few clips.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SIZES = {
+    "features": (2000, 8000, 32_000),
+    "shards": (2000, 8000, 32_000),
+    "histogram": (1_000_000, 4_000_000, 16_000_000),
+}
+TITLES = {
+    "features": "SynTone as a stream of mel batches",
+    "shards": "SynTone to mel shards on disk",
+    "histogram": "joint histogram of a stream of rows",
+}
+UNITS = {"features": "clips", "shards": "clips", "histogram": "rows"}
+AT_MOST_MB = 500
+BATCH = 512
+CHUNK = 250_000  # rows
+
+
+def _memory_mb(field):
+    """``VmRSS`` or ``VmHWM`` of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field + ":"))
+
+
+def _dataset(clips):
+    from fastdis.datasets import SynTone
+
+    return SynTone(num_freqs=clips // 80)
+
+
+def features(clips):
+    dataset = _dataset(clips)
+    for start in range(0, clips, BATCH):
+        dataset.batch(slice(start, min(start + BATCH, clips)))
+
+
+def shards(clips):
+    from fastdis.datasets import write_shards
+
+    with tempfile.TemporaryDirectory(prefix="fastdis-memory-") as folder:
+        write_shards(_dataset(clips), folder)
+
+
+def histogram(rows):
+    from fastdis._bench.statistics import columns
+    from fastdis.metrics import joint_histogram
+
+    factors, codes = columns(CHUNK)
+    total = first = joint_histogram(factors, codes, discrete=False)
+    for _ in range(CHUNK, rows, CHUNK):
+        total = total + joint_histogram(factors, codes, like=first)
+    assert total.n == rows
+
+
+def measure(say=print):
+    """``[(work, size, peak in MB, MB beyond what was resident)]``; none where /proc is missing."""
+    if not Path("/proc/self/status").exists():
+        return []
+    told = []
+    for work, sizes in SIZES.items():
+        for size in sizes:
+            say(f"peak memory: {TITLES[work]}, {size:,} {UNITS[work]}")
+            command = [sys.executable, __file__, work, str(size)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            told.append((work, size, *json.loads(done.stdout)))
+    return told
+
+
+def main(work, size):
+    run = {"features": features, "shards": shards, "histogram": histogram}[work]
+    run(CHUNK if work == "histogram" else 80)
+    before = _memory_mb("VmRSS")
+    run(size)
+    peak = _memory_mb("VmHWM")
+    print(json.dumps([peak, peak - before]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,149 @@
+"""Regenerate RESULTS.md and the pictures beside it: speed, scaling, memory, first calls.
+
+python benchmarks/run.py        about six minutes on two cores; leave the machine alone meanwhile
+"""
+
+import json
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+import memory
+import scaling
+
+from fastdis import _files
+from fastdis._bench import suite, table
+from fastdis._bench.measure import REPEATS
+from fastdis._threads import get_num_threads
+
+HERE = Path(__file__).parent
+PICTURE = HERE / "results" / "scaling.png"
+
+TEXT = """# Benchmarks
+
+`python benchmarks/run.py` wrote this page in {minutes:.0f} minutes; `fastdis bench` prints the
+tables of its short form. Peers come with `pip install 'fastdis[bench]'`.
+
+## Speed
+
+Each row was checked first: the error is that of fastdis against float64. Then fastdis and its peer
+took turns, {repeats} times after a warm-up, each on up to {threads} threads; speeds are medians.
+Where a side has settings, such as the size of a batch, all were tried and the fastest was timed.
+The spread is the interquartile range of the paired ratios over their median. A clip is one second
+at 16 kHz.
+
+{rows}
+
+*Of its limit* is the least time this machine could need over the time taken. The limit is the
+slower of two: the bytes moved (each argument read once, each result written once) at the measured
+speed of a copy, or the multiply-adds of the method (a float64 one counts as two, a lone addition as
+one) at the measured speed of a float32 matrix product.
+
+{limits}
+
+{held_back}
+
+## Scaling
+
+![time against size]({picture})
+
+Median times on logarithmic axes. In brackets, and below, the slope over the largest sixteenfold of
+sizes, where 1 is linear. A transform of `n_fft` points takes `n_fft log n_fft`.
+
+{slopes}
+
+## Memory
+
+The peak of a process of its own, and how much of it is beyond what was resident after the imports
+and a first small call. At most {at_most} MB are allowed, whatever the size.
+
+{memory}
+
+## On a GPU
+
+{gpu}
+
+## First calls
+
+{first_calls}
+
+## Where
+
+{machine}
+
+{versions}
+"""
+
+
+def say(text):
+    print(f"[{datetime.now():%H:%M:%S}] {text}", file=sys.stderr, flush=True)
+
+
+def memory_table(measured):
+    rows = (
+        (
+            memory.TITLES[work],
+            f"{size:,} {memory.UNITS[work]}",
+            f"{peak:.0f} MB",
+            f"{beyond:.0f} MB",
+        )
+        for work, size, peak, beyond in measured
+    )
+    return table.markdown(("work", "size", "peak", "beyond"), rows)
+
+
+def slopes_table(panels):
+    rows = (
+        (grows, one.name, f"{one.slope:.2f}", f"{one.seconds[-1]:.3g} s for {one.sizes[-1]:,}")
+        for grows, curves in panels.items()
+        for one in curves
+    )
+    return table.markdown(("time against", "of", "slope", "the largest"), rows)
+
+
+def gpu_table():
+    """What `bench_nn.py --json results/nn-DEVICE.json` wrote wherever a GPU was at hand."""
+    rows = []
+    for file in sorted((HERE / "results").glob("nn-*.json")):
+        told = json.loads(file.read_text())
+        rows += [
+            (row["work"], told["where"]["device"], f"{row['clips']:,} clips",
+             f"{row['seconds']:.3f} s", f"{row['error']:.0e}", f"{row['spread']:.0%}")
+            for row in told["rows"]
+        ]  # fmt: skip
+    if not rows:
+        return "Not measured: `python benchmarks/bench_nn.py` says so without a CUDA device."
+    return table.markdown(("work", "on", "size", "takes", "error", "spread"), rows)
+
+
+def main():
+    start = time.perf_counter()
+    report = suite.run("full", say)
+    panels = scaling.measure(say)
+    PICTURE.parent.mkdir(exist_ok=True)
+    scaling.draw(panels, PICTURE)
+    told = memory.measure(say)
+    text = TEXT.format(
+        minutes=(time.perf_counter() - start) / 60,
+        repeats=REPEATS["full"],
+        threads=get_num_threads(),
+        rows=table.rows_table(report.outcomes, report.limits),
+        limits=table.limits_table(report.limits),
+        held_back=table.held_back(report.outcomes, report.limits),
+        picture=PICTURE.relative_to(HERE),
+        slopes=slopes_table(panels),
+        at_most=memory.AT_MOST_MB,
+        memory=memory_table(told),
+        gpu=gpu_table(),
+        first_calls=table.first_calls_table(report.first_calls),
+        machine=table.pairs_table(("machine", ""), report.machine),
+        versions=table.pairs_table(("version", ""), report.versions),
+    )
+    with _files.replacing(HERE / "RESULTS.md") as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(HERE / "RESULTS.md")
+
+
+if __name__ == "__main__":
+    main()
