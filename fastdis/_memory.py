@@ -94,4 +94,5 @@ def new_array(
     # From the start of a cache line, so that vectors of a kernel do not lie across two.
     memory = np.empty(need + _CACHE_LINE, np.uint8)
     skip = -memory.ctypes.data % _CACHE_LINE
-    return memory[skip : skip + need].view(dtype).reshape(shape)
+    result: NDArray[Any] = memory[skip : skip + need].view(dtype).reshape(shape)
+    return result

@@ -59,7 +59,7 @@ def test_a_missing_extension_is_told_with_the_reason(missing, monkeypatch, capsy
     assert f"NumPy ({why}" in shown
     monkeypatch.setenv("FASTDIS_BACKEND", "native")
     assert fd.backends()["oscillator"].startswith(f"nothing (FASTDIS_BACKEND=native, but {why}")
-    with pytest.raises(RuntimeError, match="FASTDIS_BACKEND=native, but fastdis._kernels._osc"):
+    with pytest.raises(RuntimeError, match=r"FASTDIS_BACKEND=native, but fastdis\._kernels\._osc"):
         fd.oscillator("sine", 440.0)
 
 
@@ -73,7 +73,7 @@ def test_the_twins_by_choice(monkeypatch):
 def test_a_backend_that_does_not_exist(monkeypatch):
     monkeypatch.setenv("FASTDIS_BACKEND", "nativ")
     for call in (fd.backends, lambda: fd.oscillator("sine", 440.0)):
-        with pytest.raises(ValueError, match="FASTDIS_BACKEND takes.*did you mean 'native'"):
+        with pytest.raises(ValueError, match=r"FASTDIS_BACKEND takes.*did you mean 'native'"):
             call()
 
 
