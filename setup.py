@@ -24,6 +24,7 @@ def extension(name: str, *sources: str) -> Extension:
 EXTENSIONS = [
     extension("_additive", "_additive.pyx", "additive.c", "additive_tiles.c"),
     extension("_frames", "_frames.pyx", "frames.c"),
+    extension("_limits", "_limits.pyx", "peak.c"),
     extension("_noise", "_noise.pyx", "noise.c"),
     extension("_oscillator", "_oscillator.pyx", "oscillator.c", "phases.c", "series.c"),
     extension("_partials_mel", "_partials_mel.pyx", "partials_mel.c"),

@@ -100,7 +100,7 @@ static void *lines_of(size_t bytes)
 #define LAST_HALVES 2, 6, 3, 7
 #include "lane_frames.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#if FASTDIS_HAS_LEVELS
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v3")
 #define LANES 8
@@ -125,7 +125,7 @@ static void *lines_of(size_t bytes)
 static ptrdiff_t run(const float *y, ptrdiff_t batch, ptrdiff_t samples, float loudest,
                      const fastdis_framing *framing, const fastdis_bands *bands, float *out)
 {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#if FASTDIS_HAS_LEVELS
     if (fastdis_simd() == 4)
         return frames_16(y, batch, samples, loudest, framing, bands, out);
     if (fastdis_simd() == 3)

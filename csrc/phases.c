@@ -90,9 +90,9 @@ fastdis_times fastdis_make_times(const double *t, ptrdiff_t length)
 
 static uint32_t fixed(double turns)
 {
-    const double round = 0x1.8p+52;
+    const double round = 0x1.8p+52; /* adding and subtracting it leaves the nearest whole number */
     double rest = turns - ((turns + round) - round);
-    return (uint32_t)(int64_t)(rest * 0x1p+32);
+    return (uint32_t)(int64_t)((rest * 0x1p+32 + round) - round);
 }
 
 fastdis_phase fastdis_make_phase(const fastdis_times *times, double frequency, double phase,
@@ -107,8 +107,8 @@ fastdis_phase fastdis_make_phase(const fastdis_times *times, double frequency, d
     p.flip = from_half ? 0x80000000u : 0;
     for (int j = 0; j < RUN; j++)
         p.steps[j] = (uint32_t)j * fixed(frequency * times->step);
-    if (jumps) /* off by RUN / 2, and four roundings of x in units */
-        p.margin = RUN + (uint32_t)(largest_x * 0x1p-19);
+    if (jumps) /* off by at most half of that, and by two roundings of x in units */
+        p.margin = RUN + 2 + (uint32_t)(largest_x * 0x1p-19);
     return p;
 }
 

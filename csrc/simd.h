@@ -5,7 +5,10 @@
 #ifndef FASTDIS_SIMD_H
 #define FASTDIS_SIMD_H
 
-#if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || __GNUC__ < 12
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#define FASTDIS_HAS_LEVELS 1
+#else
+#define FASTDIS_HAS_LEVELS 0
 #undef FASTDIS_SIMD_LEVEL
 #define FASTDIS_SIMD_LEVEL 0
 #endif

@@ -4,7 +4,7 @@ from fastdis import factors as factors
 from fastdis import features as features
 from fastdis import metrics as metrics
 from fastdis import models as models
-from fastdis import nn as nn
+from fastdis import nn as nn  # STFT, MelSpectrogram, Oscillator, Additive, Noise
 from fastdis import objectives as objectives
 from fastdis import reports as reports
 from fastdis import studies as studies

@@ -16,7 +16,6 @@ from fastdis import _kernels, _memory, _threads, _validation
 
 HARMONICS = ("all", "even", "odd")
 
-_LOUDEST = 1e30  # float32 holds sums of what stays below
 _MOST_INHARMONIC = 1e6  # the frequencies of a million partials stay finite
 _MOST_PARTIALS = 10**6
 _SEGMENT = 16128  # samples; the kernel begins anew there, so a clip cut there keeps its bits
@@ -252,7 +251,7 @@ def _tables(partials: Partials | Sequence[ArrayLike]) -> list[NDArray[np.float64
         ) from None
     tables = {
         "frequency": _validation.table("frequency", frequency, 0.0),
-        "amplitude": _validation.table("amplitude", amplitude, -_LOUDEST, _LOUDEST),
+        "amplitude": _validation.table("amplitude", amplitude, -_validation.LOUDEST, _validation.LOUDEST),
         "decay": _validation.table("decay", decay, 0.0),
         "phase": _validation.table("phase", phase),
     }

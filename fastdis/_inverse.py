@@ -196,9 +196,9 @@ def mel_magnitudes(
             result[start:stop] **= 1 / power
 
     parallel_for(work, len(mels))
-    if result.max(initial=0) > _validation.LOUDEST_SPECTRUM:
+    if result.max(initial=0) > _validation.LOUDEST:
         raise ValueError(
-            f"M takes powers up to {_validation.LOUDEST_SPECTRUM:g} ** power, got {mels.max():g} "
+            f"M takes powers up to {_validation.LOUDEST:g} ** power, got {mels.max():g} "
             f"with power={power:g}"
         )
     return result

@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _kernels, _memory, _threads, _validation
 
-_LOUDEST = 1e30  # root mean square of a clip or its noise, whose sum float32 then holds
+# A clip of at most this peak, whose noise is at most this loud but for the level of its normals,
+# is surely within bounds: normals are 0 or above 1e-10, and of several, not all are 0.
+_SURELY_FINE, _SEVERAL = 1e12, 4
 _SAMPLES_PER_TASK = 2**17  # about 100 us of work
 
 
@@ -47,7 +49,10 @@ def add_noise(
     index : int or array_like of int, shape (B,), optional
         Which stream each clip gets, from 0 to 2^64 - 1; ``arange(B)`` by default, 0 for one clip.
     out : ndarray of float32, shape (T,) or (B, T), optional
-        C-contiguous; where to write. It may be ``audio`` itself, which takes 1.6 times as long.
+        C-contiguous; where to write. It may be ``audio`` itself, or share memory with it, which
+        takes longer: the noise is made twice, and all clips are checked before the first is
+        changed, so that an error leaves ``audio`` as it was. Any other ``out`` may hold part of
+        the result after an error.
 
     Returns
     -------
@@ -61,7 +66,8 @@ def add_noise(
         no float32 array.
     ValueError
         If ``audio`` is empty, not finite or has a root mean square above 1e30, or its noise would;
-        if ``snr_db`` is NaN or negative infinity, an integer out of its range, or a shape wrong.
+        if ``snr_db`` is NaN or negative infinity, an integer out of its range, or a shape wrong;
+        if all of a clip's normals are 0, as for one in eight million clips of one sample.
     MemoryError
         If there is no room for the result; nothing has been computed then.
 
@@ -102,25 +108,57 @@ def add_noise(
     noisy = out[None] if single else out
     if np.may_share_memory(clips, noisy) and clips.ctypes.data != noisy.ctypes.data:
         clips = clips.copy()  # out begins within audio, or audio within out
-    kernel = _kernels.get("add_noise")
 
-    def work(start: int, stop: int) -> None:
+    def add(start: int, stop: int, into: NDArray[np.float32]) -> None:
         part = slice(start, stop)
-        done = start + kernel(clips[part], ratio[part], key, stream[part], _LOUDEST, noisy[part])
+        done = start + _add(clips[part], ratio[part], key, stream[part], into)
         if done < stop:
-            _refuse(clips[0] if single else clips, clips[done], ratio[done], done)
+            _validation.finite("audio", clips[0] if single else clips)
+            _refuse(clips[done], ratio[done], key, stream[done], done)
 
-    _threads.parallel_for(work, batch, grain=max(1, _SAMPLES_PER_TASK // clips.shape[1]))
+    def check(start: int, stop: int) -> None:
+        for i in start + _doubtful(clips[start:stop], ratio[start:stop]):
+            add(i, i + 1, np.empty_like(clips[i : i + 1]))
+
+    grain = max(1, _SAMPLES_PER_TASK // clips.shape[1])
+    if np.may_share_memory(np.asarray(audio), out):
+        _threads.parallel_for(check, batch, grain)
+    _threads.parallel_for(lambda start, stop: add(start, stop, noisy[start:stop]), batch, grain)
     return out
 
 
-def _ratio(snr_db: ArrayLike, batch: int) -> NDArray[np.float64]:
-    """``snr_db`` as a column of numbers above negative infinity, one a clip."""
+def _add(
+    clips: NDArray[np.float32],
+    ratio: NDArray[np.float64],
+    key: int,
+    stream: NDArray[np.uint64],
+    out: NDArray[np.float32],
+) -> int:
+    """How many clips are done, of which the next one cannot be."""
+    done: int = _kernels.get("add_noise")(clips, ratio, key, stream, _validation.LOUDEST, out)
+    return done
+
+
+def _doubtful(clips: NDArray[np.float32], ratio: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The clips that the kernel might refuse."""
+    if clips.shape[1] < _SEVERAL:
+        return np.arange(len(clips))
+    with np.errstate(over="ignore", invalid="ignore"):
+        peak = np.maximum(clips.max(axis=1), -clips.min(axis=1)).astype(np.float64)
+        noise = peak * np.power(10.0, -ratio / 20)
+        return np.flatnonzero(~((peak <= _SURELY_FINE) & (noise <= _SURELY_FINE)))  # so for NaN
+
+
+def _ratio(
+    snr_db: ArrayLike, batch: int, lowest: float = -np.finfo(np.float64).max
+) -> NDArray[np.float64]:
+    """``snr_db`` as a column of numbers of at least ``lowest``, one a clip."""
     ratio = np.atleast_1d(_validation.array("snr_db", snr_db, (0, 1), np.float64))
-    bad = ~(ratio > -np.inf)  # so for NaN, too
+    bad = ~(ratio >= lowest)  # so for NaN, too
     if bad.any():
         i = int(np.argmax(bad))
-        raise ValueError(f"snr_db takes numbers or infinity, got {ratio[i]} at index {i}")
+        numbers = f"numbers >= {lowest:g}" if lowest > -np.finfo(np.float64).max else "numbers"
+        raise ValueError(f"snr_db takes {numbers} or infinity, got {ratio[i]} at index {i}")
     if np.ndim(snr_db) == 0:
         return np.repeat(ratio, batch)
     _check_length("snr_db takes one value or one a clip", ratio, batch)
@@ -132,16 +170,24 @@ def _check_length(takes: str, column: NDArray[Any], batch: int) -> None:
         raise ValueError(f"{takes}, {batch} of them, got {len(column)}")
 
 
-def _refuse(audio: NDArray[np.float32], clip: NDArray[np.float32], ratio: float, i: int) -> None:
-    """Say why the kernel stopped at clip ``i`` of ``audio``."""
-    _validation.finite("audio", audio)
+def _refuse(clip: NDArray[np.float32], ratio: float, key: int, index: np.uint64, i: int) -> None:
+    """Say why the kernel stopped at clip ``i``, whose samples are finite.
+
+    The kernel itself is asked, lest another rounding of the level put the blame elsewhere.
+    """
+    stream, scratch = np.array([index]), np.empty((1, clip.size), np.float32)
     level = np.sqrt(np.mean(np.square(clip, dtype=np.float64)))
-    if level > _LOUDEST:
+    if not _add(clip[None], np.array([np.inf]), key, stream, scratch):
         raise ValueError(
-            f"audio takes clips with a root mean square up to {_LOUDEST:g}, got {level:.3g} in "
-            f"clip {i}"
+            f"audio takes clips with a root mean square up to {_validation.LOUDEST:g}, got "
+            f"{level:.3g} in clip {i}"
+        )
+    if not _add(np.ones_like(clip)[None], np.zeros(1), key, stream, scratch):
+        raise ValueError(
+            f"seed and index take streams of noise that is not all zeros, got {key} and {index}, "
+            f"whose beginning is, for clip {i} of {clip.size} sample(s)"
         )
     raise ValueError(
-        f"snr_db takes ratios that leave the noise a root mean square up to {_LOUDEST:g}, got "
-        f"{ratio:g} for clip {i}, whose own is {level:.3g}"
+        f"snr_db takes ratios that leave the noise a root mean square up to "
+        f"{_validation.LOUDEST:g}, got {ratio:g} for clip {i}, whose own is {level:.3g}"
     )

@@ -1,4 +1,4 @@
-"""From clips to spectra or mel bands: one kernel where a frame is a power of two, else FFTW.
+"""From clips to spectra or mel bands: in one kernel for usual powers of two, else with FFTW.
 
 The kernel takes a few clips a call, so that they are in cache when their result is looked at.
 """
@@ -86,3 +86,4 @@ def _parts(
 def _check_done(clips: NDArray[np.float32], part: slice, done: int) -> None:
     if part.start + done < part.stop:
         check_level(clips, part.start + done)
+        raise RuntimeError("y was changed by another thread while it was transformed")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 _BLOCK = 1 << 16  # values looked at together, so that they and the answers stay in cache
 FASTEST_RATE = 1e12  # Hz; well beyond it 2 pi f could overflow
-LOUDEST_SPECTRUM = 1e30  # float32 holds sums and products of what stays below
+LOUDEST = 1e30  # float32 holds sums and products of what stays below
 
 
 def describe(value: Any) -> str:
@@ -169,8 +169,8 @@ def spectra(name: str, value: Any, dtype: Any = np.float32) -> tuple[NDArray[Any
     if real and parts.min(initial=0) < 0:
         raise ValueError(f"{name} takes values >= 0, got {parts.min():g}")
     peak = max(parts.max(initial=0), -parts.min(initial=0))
-    if peak > LOUDEST_SPECTRUM:
-        raise ValueError(f"{name} takes values up to {LOUDEST_SPECTRUM:g}, got {peak:g}")
+    if peak > LOUDEST:
+        raise ValueError(f"{name} takes values up to {LOUDEST:g}, got {peak:g}")
     return (result[None], True) if result.ndim == 2 else (result, False)
 
 

@@ -21,6 +21,7 @@ SHAPES = ("sine", "triangle", "sawtooth", "square")
 
 _FASTEST_RATE = _validation.FASTEST_RATE
 _MOST_HARMONICS = 2**26  # the closed form of a series counts its turns in float64 up to here
+_LONGEST_KEPT = 2**20  # samples of a time axis, 8 MB
 _SAMPLES_PER_TASK = 2**17  # about 100 us of work
 
 
@@ -131,16 +132,19 @@ def _time_axis(time_axis: str, rate: float, seconds: float) -> tuple[NDArray[np.
     axis = _validation.choice("time_axis", time_axis, ("sample", "linspace"))
     samples = _validation.clip_length(rate, seconds)
     _memory.require(f"duration: a clip of {samples:,} samples", 24 * samples, "take shorter ones")
-    t = _times(axis, samples, rate, seconds)
+    make = _kept_times if samples <= _LONGEST_KEPT else _times
+    t = make(axis, samples, rate, seconds)
     return t, rate if axis == "sample" or samples == 1 else (samples - 1) / seconds
 
 
-@lru_cache(maxsize=8)
 def _times(axis: str, samples: int, rate: float, seconds: float) -> NDArray[np.float64]:
-    """Read-only, and kept: making it takes as long as rendering several clips."""
+    """The time axis, read-only."""
     t = np.arange(samples) / rate if axis == "sample" else np.linspace(0.0, seconds, samples)
     t.setflags(write=False)
     return t
+
+
+_kept_times = lru_cache(maxsize=8)(_times)  # making it takes as long as rendering several clips
 
 
 def _shape_index(shape: ArrayLike) -> NDArray[np.int32]:

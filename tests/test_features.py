@@ -6,6 +6,7 @@ import librosa
 import numpy as np
 import pytest
 
+from fastdis.datasets import SynTone
 from fastdis.features import (
     db_to_power,
     griffinlim,
@@ -79,7 +80,7 @@ def test_melspectrogram_is_librosas(framed, mel):
     assert found.shape == expected.shape
     assert found.dtype == np.float32
     assert found.flags.c_contiguous
-    told_apart = expected > 1e-6 * expected.max(axis=(1, 2), keepdims=True)
+    told_apart = expected > 1e-5 * expected.max(axis=(1, 2), keepdims=True)
     error = np.abs(found - expected)[told_apart] / expected[told_apart]
     assert error.max(initial=0) <= 1e-4
     assert (found[2] == 0).all()
@@ -98,7 +99,7 @@ def test_a_frame_is_exact_beside_a_louder_one(rng):
     assert (mel[:, 5:].max(axis=0) > 0).all()
 
 
-@pytest.mark.parametrize("n_fft", [512, 2048])
+@pytest.mark.parametrize("n_fft", [512, 1000, 2048])
 def test_a_click_or_noise_is_exact_beside_a_tone(rng, n_fft):
     n = np.arange(n_fft)
     tone, click = np.sin(2 * np.pi * 1000 * n / 16000), np.where(n == n_fft // 2, 0.1, 0)
@@ -109,12 +110,17 @@ def test_a_click_or_noise_is_exact_beside_a_tone(rng, n_fft):
     assert (np.abs(found - expected).max(axis=0) <= 1e-6 * np.abs(expected).max(axis=0)).all()
 
 
-@pytest.mark.parametrize(("power", "above"), [(2.0, 1e-6), (1.0, 1e-3)])
-@pytest.mark.parametrize("options", [{}, {"n_fft": 512}, {"n_mels": 40, "norm": None}], ids=str)
-def test_mels_of_tones_and_clicks_keep_to_the_stated_error(power, above, options):
+@pytest.mark.parametrize(("power", "above"), [(2.0, 1e-5), (1.0, 1e-2)])
+@pytest.mark.parametrize("level", [1.0, 1e-15])
+@pytest.mark.parametrize(
+    "options", [{}, {"n_fft": 500}, {"n_fft": 512}, {"n_mels": 40, "norm": None}], ids=str
+)
+def test_mels_of_tones_and_clicks_keep_to_the_stated_error(power, above, level, options):
     n = np.arange(16000)
     tone, click = np.sin(2 * np.pi * 440 * n / 16000), np.where(n % 4001 == 2000, 1.0, 0.0)
-    y = np.stack([tone, click, np.where(n < 8000, tone, click)]).astype(np.float32)
+    tones = SynTone("published", num_freqs=12, num_amps=1).audio(slice(None))
+    y = np.concatenate([[tone, click, np.where(n < 8000, tone, click)], tones])
+    y = (level * y).astype(np.float32)
     options = {"sr": 16000, "power": power} | options
     expected = librosa.feature.melspectrogram(y=y.astype(np.float64), **options)
     told_apart = expected > above * expected.max(axis=(1, 2), keepdims=True)

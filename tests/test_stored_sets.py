@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import soundfile
 
 from fastdis import FactorTable, _files, datasets
-from fastdis.datasets import SynTone
+from fastdis.datasets import SynTone, _shards
 
 
 def _tree(folder):
@@ -226,3 +227,49 @@ def test_replacing_keeps_what_was_there(tmp_path):
         _files.write_json(path, {"a": float("nan")})
     assert _files.read_json(path, "x") == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_features_in_memory_are_float32_and_may_lie_in_any_order(tmp_path, small_sound):
+    array = small_sound.features(slice(0, 64))
+    with pytest.raises(TypeError, match="features takes float32, got float64"):
+        datasets.InMemory(small_sound.source, array.astype(np.float64))
+    turned = datasets.InMemory(small_sound.source, np.asfortranarray(array))
+    folder = datasets.write_shards(turned, tmp_path / "s")
+    assert (datasets.open_shards(folder).features(slice(0, 64)) == array).all()
+
+
+def test_what_progress_raises_ends_the_run_and_the_next_goes_on(tmp_path, small_sound):
+    calls = []
+
+    def stop_at_the_second(rows):
+        calls.append(rows)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    folder, before = tmp_path / "s", threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        datasets.write_shards(
+            small_sound.source, folder, rows_per_shard=24, progress=stop_at_the_second
+        )
+    assert threading.active_count() <= before + 1  # the pool may stay, the thread ahead may not
+    assert len(list(folder.glob("shard-*.npy"))) == 2
+    told = []
+    datasets.write_shards(small_sound.source, folder, rows_per_shard=24, progress=told.append)
+    assert told == [24, 24, 16]
+    assert _tree(folder) == _tree(
+        datasets.write_shards(small_sound.source, tmp_path / "t", rows_per_shard=24)
+    )
+
+
+def test_long_clips_are_made_a_few_at_a_time(monkeypatch):
+    seen = []
+
+    class Long(SynTone):
+        def features(self, indices):
+            seen.append(len(range(*indices.indices(len(self)))))
+            return np.zeros((seen[-1], *self.feature_shape), np.float32)
+
+    data = Long("sound", num_freqs=20, num_amps=5, duration=10.0)
+    rows = sum(len(block) for block in _shards._blocks(data, [(0, 0, 400)]))
+    assert rows == 400
+    assert max(seen) * 4 * np.prod(data.feature_shape) <= 2**23

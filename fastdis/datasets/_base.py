@@ -157,11 +157,13 @@ class InMemory(Stored):
 
     Raises
     ------
-    ValueError
-        If ``features`` has another shape than ``source`` says.
+    TypeError, ValueError
+        If ``features`` is not float32, or has another shape than ``source`` says.
     """
 
     def __init__(self, source: Dataset, features: NDArray[np.float32]) -> None:
+        if features.dtype != np.float32:
+            raise TypeError(f"features takes float32, got {features.dtype}")
         if features.shape != (len(source), *source.feature_shape):
             raise ValueError(
                 f"features takes shape {(len(source), *source.feature_shape)}, got {features.shape}"

@@ -8,6 +8,7 @@ written beside and renamed; a killed run goes on where it stopped and ends with 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cached_property
@@ -25,6 +26,7 @@ from fastdis.factors import FactorSpace, FactorTable
 
 FORMAT, VERSION = "fastdis-shards", 1
 _BLOCKS_AHEAD = 8  # the kernels go on while a shard is flushed to the disk
+_BLOCK_BYTES = 2**23
 MANIFEST, FACTORS = "manifest.json", "factors.parquet"
 
 
@@ -36,6 +38,8 @@ def write_shards(
     progress: Callable[[int], object] | None = None,
 ) -> Path:
     """Write the features of every clip as shards; go on where a killed run stopped.
+
+    They are made by another thread, some clips ahead of what is written.
 
     Parameters
     ----------
@@ -78,22 +82,22 @@ def write_shards(
             manifest["factors_sha256"] = _files.digest(folder / FACTORS)
             _files.write_json(folder / MANIFEST, manifest)
         shards = manifest["shards"]
-        bounds = [
-            (start, min(start + rows_per_shard, len(dataset)))
-            for start in range(0, len(dataset), rows_per_shard)
-        ]
-        missing = [n for n in range(len(bounds)) if not _holds(folder, shards, n)]
-        wanted = _blocks(dataset, [bounds[n] for n in missing])
-        with closing(ahead(wanted, _BLOCKS_AHEAD)) as blocks:
-            for number, (start, stop) in enumerate(bounds):
-                if number in missing:
-                    file = _shard_file(folder, number)
-                    digest = _write_shard(blocks, file, (stop - start, *dataset.feature_shape))
-                    entry = {"file": file.name, "rows": stop - start, "sha256": digest}
-                    shards[number : number + 1] = [entry]  # replaces a damaged one, or appends
-                    _files.write_json(folder / MANIFEST, manifest)
-                if progress is not None:
-                    progress(stop - start)
+        told = progress if progress is not None else (lambda rows: None)
+        missing = []
+        for number, start in enumerate(range(0, len(dataset), rows_per_shard)):
+            stop = min(start + rows_per_shard, len(dataset))
+            if _holds(folder, shards, number):
+                told(stop - start)
+            else:
+                missing.append((number, start, stop))
+        with closing(ahead(_blocks(dataset, missing), _BLOCKS_AHEAD)) as blocks:
+            for number, start, stop in missing:
+                file = _shard_file(folder, number)
+                digest = _write_shard(blocks, file, (stop - start, *dataset.feature_shape))
+                entry = {"file": file.name, "rows": stop - start, "sha256": digest}
+                shards[number : number + 1] = [entry]  # replaces a damaged one, or appends
+                _files.write_json(folder / MANIFEST, manifest)
+                told(stop - start)
     return folder
 
 
@@ -110,11 +114,21 @@ def _is_whole(file: Path, sha256: str | None) -> bool:
     return sha256 is not None and file.exists() and _files.digest(file) == sha256
 
 
-def _blocks(dataset: Dataset, bounds: list[tuple[int, int]]) -> Iterator[NDArray[np.float32]]:
+def _blocks(
+    dataset: Dataset, stretches: list[tuple[int, int, int]]
+) -> Iterator[NDArray[np.float32]]:
     """The features of those stretches of clips, some at a time."""
-    for start, stop in bounds:
-        for a in range(start, stop, CHUNK):
-            yield dataset.features(slice(a, min(a + CHUNK, stop)))
+    step = max(1, min(CHUNK, _BLOCK_BYTES // (4 * math.prod(dataset.feature_shape))))
+    for _, start, stop in stretches:
+        for a in range(start, stop, step):
+            b = min(a + step, stop)
+            block = np.ascontiguousarray(dataset.features(slice(a, b)), "<f4")
+            if block.shape != (b - a, *dataset.feature_shape):
+                raise ValueError(
+                    f"dataset takes features of shape {(b - a, *dataset.feature_shape)} for clips "
+                    f"{a} to {b - 1}, got {block.shape}"
+                )
+            yield block
 
 
 def _write_shard(blocks: Iterator[NDArray[np.float32]], file: Path, shape: tuple[int, ...]) -> str:

@@ -83,8 +83,8 @@ def _fill(
     joint_levels, joint_counts = _kernels.get("joint_levels"), _kernels.get("joint_counts")
     (codes, bins), factors, rows = code_edges.shape, len(sizes), len(data.codes)
     code_bins, factor_bins = usable(code_edges, [bins] * codes), usable(factor_edges, sizes)
-    check_room(codes, bins, sizes)
     groups = joined(sizes, codes * bins, rows)
+    check_room(codes, bins, sizes, groups.pitch)
     total = np.zeros((codes, bins, groups.pitch), np.int64)
     lock = threading.Lock()
 
@@ -115,9 +115,9 @@ def usable(lower_edges: NDArray[np.float64], sizes: list[int]) -> NDArray[np.int
     return np.where(rises, sizes, 1).astype(np.int64)
 
 
-def check_room(codes: int, bins: int, sizes: list[int]) -> None:
-    """Raise where the counts ``(codes, bins, sum(sizes))`` would fill the memory."""
-    cells = codes * bins * sum(sizes)
+def check_room(codes: int, bins: int, sizes: list[int], pitch: int = 0) -> None:
+    """Raise where counts ``(codes, bins, S or pitch)`` would fill the memory."""
+    cells = codes * bins * max(sum(sizes), pitch)
     if cells > MAX_CELLS:
         raise ValueError(
             f"bins takes a number for which the counts fit 512 MiB, got {bins}: {codes} codes x "

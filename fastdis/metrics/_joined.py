@@ -17,25 +17,25 @@ class Groups:
     """Factors counted as one: those of a group share a level for every combination of theirs.
 
     Factor ``k`` adds ``stride[k]`` a level to that of ``group[k]``, whose levels begin at
-    ``offset[g]``; a row of counts has ``pitch`` cells.
+    ``offset[g]``, ``width[g]`` of them; a row of counts has ``pitch`` cells.
     """
 
     group: NDArray[np.int64]
     stride: NDArray[np.int64]
     offset: NDArray[np.int64]
+    width: NDArray[np.int64]
     pitch: int
 
     def parted(self, counts: NDArray[np.int64], sizes: list[int]) -> NDArray[np.int64]:
         """Counts of the groups ``(D, bins, pitch)`` as counts of the factors ``(D, bins, S)``."""
         parts = []
         for k, size in enumerate(sizes):
-            mine = np.flatnonzero(self.group == self.group[k])
-            shape = [sizes[j] for j in mine]
+            # Within its group a level of factor k comes again and again: before, k, after.
+            width, after = self.width[self.group[k]], self.stride[k]
             start = self.offset[self.group[k]]
-            block = counts[:, :, start : start + math.prod(shape)]
-            others = tuple(2 + axis for axis, j in enumerate(mine) if j != k)
-            part = block.reshape(*counts.shape[:2], *shape).sum(axis=others)
-            parts.append(part.reshape(*counts.shape[:2], size))
+            block = counts[:, :, start : start + width]
+            shape = (*counts.shape[:2], width // (size * after), size, after)
+            parts.append(block.reshape(shape).sum(axis=(2, 4)))
         return np.concatenate(parts, axis=2)
 
 
@@ -49,11 +49,11 @@ def joined(sizes: list[int], cells_per_level: int, rows: int) -> Groups:
             else:
                 members.append([k])
         widths = [math.prod(sizes[k] for k in group) for group in members]
-        cells = sum(widths) * cells_per_level
-        if cells <= min(_MOST_CELLS, rows // 4):
+        # An odd number of cache lines: rows a multiple of 4 kB apart would evict each other.
+        pitch = 16 * (-(-sum(widths) // 16) | 1)
+        if pitch * cells_per_level <= min(_MOST_CELLS, rows // 4):
             break
     stride = [math.prod(sizes[j] for j in group if j > k) for group in members for k in group]
     group = np.repeat(np.arange(len(members)), [len(group) for group in members])
-    # An odd number of cache lines: rows a multiple of 4 kB apart would evict each other.
-    lines = -(-sum(widths) // 16) | 1
-    return Groups(group, np.array(stride), np.cumsum([0, *widths[:-1]]), 16 * lines)
+    offset = np.cumsum([0, *widths[:-1]])
+    return Groups(group, np.array(stride), offset, np.array(widths), pitch)

@@ -22,6 +22,7 @@ _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
 _SAMPLE_BYTES = 64  # of temporaries
+_LOWEST = -20 * math.log10(_validation.LOUDEST)  # dB; the loudest noise for a clip of level 1
 _LANES = 16  # word w of counter 16 g + c is sample 64 g + 16 w + c
 
 
@@ -96,7 +97,10 @@ class Noise(Module):
         audio : tensor, shape (T,) or (B, T)
             Floating-point audio, full scale in [-1, 1]. A silent clip stays silent.
         snr_db : number, array or tensor [shape=(B,)]
-            The clip's power over the noise's, in dB; infinity adds none.
+            The clip's power over the noise's, in dB; infinity adds none. Numbers and arrays are
+            taken from -600 dB on, so that noise of audio up to full scale is at most 1e30. A
+            tensor's values are not looked at: NaN, negative infinity and ratios whose noise
+            float32 does not hold give NaN or infinities.
         index : int, integers or int64 tensor [shape=(B,)], optional
             Which stream each clip gets, from 0 to 2^64 - 1, whatever its batch and device; a
             tensor's negative values are those integers less 2^64. By default the row in the batch.
@@ -105,7 +109,7 @@ class Noise(Module):
         -------
         tensor of float32, shape (T,) or (B, T)
             The words of the stream are those of the CPU kernel to the last bit, the normals
-            within 2e-6.
+            within 2e-6. A clip of one sample whose normal is 0, one in eight million, is NaN.
 
         Raises
         ------
@@ -135,7 +139,7 @@ class Noise(Module):
     def _ratio(self, snr_db: ArrayLike | Tensor, batch: int, device: torch.device) -> Tensor:
         if isinstance(snr_db, Tensor):
             return _column("snr_db", real("snr_db", snr_db, (0, 1), device), batch)
-        return from_host(_ratio(snr_db, batch), device)
+        return from_host(_ratio(snr_db, batch, _LOWEST), device)
 
     def _index(self, index: ArrayLike | Tensor | None, batch: int, device: torch.device) -> Tensor:
         if index is None:
