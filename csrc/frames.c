@@ -31,19 +31,6 @@ void fastdis_radices(ptrdiff_t n, int *r1, int *r2)
         *(*r1 < *r2 ? r1 : r2) *= 2;
 }
 
-/* `count` samples from `first` on, zero outside the clip: y itself, or a copy in `edge`. */
-static const float *samples_at(const float *y, ptrdiff_t samples, ptrdiff_t first, ptrdiff_t count,
-                               float *edge)
-{
-    if (first >= 0 && first + count <= samples)
-        return y + first;
-    ptrdiff_t a = first < 0 ? -first : 0, b = samples - first < count ? samples - first : count;
-    memset(edge, 0, sizeof(float) * (size_t)count);
-    if (a < b)
-        memcpy(edge + a, y + first + a, sizeof(float) * (size_t)(b - a));
-    return edge;
-}
-
 typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t order_of_four __attribute__((vector_size(16)));
 #if defined(__clang__)

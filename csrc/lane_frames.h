@@ -110,18 +110,16 @@ INLINE void NAME(second_pass)(const fastdis_framing *p, const NAME(scratch) *s, 
 
 /* One function a radix, so that all within is known when compiling. */
 #define PASSES(r)                                                                                 \
-    static void NAME(first_pass_##r)(const fastdis_framing *p, const NAME(scratch) *s,     \
-                                            int r2)                                               \
+    static void NAME(first_pass_##r)(const fastdis_framing *p, const NAME(scratch) *s, int r2)    \
     {                                                                                             \
         NAME(first_pass)(p, s, r, r2);                                                            \
     }                                                                                             \
-    static void NAME(energy_pass_##r)(const fastdis_framing *p, const NAME(scratch) *s,    \
-                                             int r1)                                              \
+    static void NAME(energy_pass_##r)(const fastdis_framing *p, const NAME(scratch) *s, int r1)   \
     {                                                                                             \
         NAME(second_pass)(p, s, r1, r, NULL, LANES);                                              \
     }                                                                                             \
-    static void NAME(spectrum_pass_##r)(const fastdis_framing *p, const NAME(scratch) *s,  \
-                                               int r1, float *spectrum, ptrdiff_t count)          \
+    static void NAME(spectrum_pass_##r)(const fastdis_framing *p, const NAME(scratch) *s, int r1, \
+                                        float *spectrum, ptrdiff_t count)                         \
     {                                                                                             \
         if (count == LANES)                                                                       \
             NAME(second_pass)(p, s, r1, r, spectrum, LANES);                                      \
@@ -141,7 +139,7 @@ PASSES(64)
                : NAME(pass##_64)(__VA_ARGS__))
 
 static void NAME(filter)(const fastdis_bands *bands, const vec *energy, float *mel,
-                                ptrdiff_t pitch, ptrdiff_t count)
+                         ptrdiff_t pitch, ptrdiff_t count)
 {
     for (ptrdiff_t b = 0; b < bands->mels; b++, mel += pitch) {
         const float *weight = bands->weight + bands->offset[b];
@@ -163,7 +161,7 @@ static void NAME(filter)(const fastdis_bands *bands, const vec *energy, float *m
 }
 
 static void NAME(clip)(const float *y, ptrdiff_t samples, const fastdis_framing *p,
-                              const fastdis_bands *bands, const NAME(scratch) *s, float *out)
+                       const fastdis_bands *bands, const NAME(scratch) *s, float *out)
 {
     int r1, r2;
     fastdis_radices(p->n, &r1, &r2);
@@ -181,9 +179,8 @@ static void NAME(clip)(const float *y, ptrdiff_t samples, const fastdis_framing 
     }
 }
 
-static ptrdiff_t NAME(frames)(const float *y, ptrdiff_t batch, ptrdiff_t samples,
-                                     float loudest, const fastdis_framing *p,
-                                     const fastdis_bands *bands, float *out)
+static ptrdiff_t NAME(frames)(const float *y, ptrdiff_t batch, ptrdiff_t samples, float loudest,
+                              const fastdis_framing *p, const fastdis_bands *bands, float *out)
 {
     int r1, r2;
     fastdis_radices(p->n, &r1, &r2);

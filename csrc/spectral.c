@@ -15,19 +15,6 @@ enum {
     LANES = 16     /* partial sums, since a compiler may not reorder a single one */
 };
 
-/* The frame that begins at sample `left`, zero outside the clip: y itself, or a copy in `edge`. */
-static inline const float *frame_at(const float *y, ptrdiff_t samples, ptrdiff_t left, ptrdiff_t n,
-                                    float *edge)
-{
-    if (left >= 0 && left + n <= samples)
-        return y + left;
-    ptrdiff_t a = smaller(larger(-left, 0), n), b = larger(smaller(samples - left, n), a);
-    memset(edge, 0, sizeof(float) * (size_t)n);
-    if (b > a)
-        memcpy(edge + a, y + left + a, sizeof(float) * (size_t)(b - a));
-    return edge;
-}
-
 /* row = window (a + ib); inlined, so that LANES is a constant. */
 static inline void pack_samples(const float *restrict a, const float *restrict b,
                                 const float *restrict window, ptrdiff_t count,
@@ -99,8 +86,8 @@ int fastdis_pack_frames(const float *y, ptrdiff_t samples, const float *window, 
         ptrdiff_t left = start + f * hop;
         /* A last frame without a partner gets silence, which lies outside the clip. */
         ptrdiff_t right = f + 1 < frames ? left + hop : samples;
-        const float *a = frame_at(y, samples, left, n, edge);
-        const float *b = frame_at(y, samples, right, n, edge + n);
+        const float *a = samples_at(y, samples, left, n, edge);
+        const float *b = samples_at(y, samples, right, n, edge + n);
         pack_pair(a, b, window, n, packed, level);
         balance_pair(packed, n, level, pair_gain);
         memcpy(gain + f, pair_gain, sizeof(float) * (size_t)smaller(2, frames - f));

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { PAIRS = 16, FRAMES = 2 * PAIRS };
 
@@ -21,6 +22,19 @@ typedef struct {
 
 static inline ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+
+/* `count` samples from `first` on, zero outside the clip: y itself, or a copy in `edge`. */
+static inline __attribute__((always_inline)) const float *
+samples_at(const float *y, ptrdiff_t samples, ptrdiff_t first, ptrdiff_t count, float *edge)
+{
+    if (first >= 0 && first + count <= samples)
+        return y + first;
+    ptrdiff_t a = smaller(larger(-first, 0), count), b = larger(smaller(samples - first, count), a);
+    memset(edge, 0, sizeof(float) * (size_t)count);
+    if (b > a)
+        memcpy(edge + a, y + first + a, sizeof(float) * (size_t)(b - a));
+    return edge;
+}
 
 /* |X|^2 to |X|^power; inlined, so that it runs at the level of its caller. */
 static inline __attribute__((always_inline)) void raise_energies(float power, float *energy,

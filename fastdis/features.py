@@ -32,15 +32,6 @@ __all__ = [
 ]
 
 
-def _audio(y: Any) -> tuple[NDArray[np.float32], bool]:
-    """``y`` as ``(B, T)``; integers are refused, for nobody can tell what their full scale is."""
-    kind = _validation.regular("y", y).dtype
-    if kind.kind in "iub":
-        raise TypeError(f"y takes floating-point audio, full scale in [-1, 1], got dtype {kind}")
-    clips = _validation.array("y", y, (1, 2))
-    return (clips[None], True) if clips.ndim == 1 else (clips, False)
-
-
 def _check_mel(name: str, mels: NDArray[np.float32], power: float) -> None:
     if not mels.max(initial=0) < np.inf:  # not so for NaN
         raise ValueError(
@@ -116,7 +107,7 @@ def stft(
     >>> stft(np.zeros((3, 16000)), n_fft=512).shape
     (3, 257, 126)
     """
-    clips, single = _audio(y)
+    clips, single = _validation.clips("y", y)
     frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
     shape = (len(clips), frame.bins, frame.frames(clips.shape[1]))
     batch, result = _result("stft", out, shape, single, np.complex64)
@@ -312,7 +303,7 @@ def melspectrogram(
         np.matmul(bank.dense, spectra, out=batch)
         _check_mel("S", batch, power)
         return result
-    clips, single = _audio(y)
+    clips, single = _validation.clips("y", y)
     power = _validation.number("power", power, above=0)
     frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
     bank = _mel.filters(sr, frame.n_fft, n_mels, fmin, fmax, htk, norm)
