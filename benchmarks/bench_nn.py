@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from fastdis._bench.features import AUDIBLE, mel_error
 from fastdis._bench.measure import Contestant, alternate, spread
 from fastdis.datasets import SynTone
 from fastdis.features import melspectrogram
@@ -26,7 +27,6 @@ WARMUP, REPEATS = 3, 11
 CLIPS, TARGET = 32_000, 1.0  # the whole grid, and the seconds it is to take less than
 CHECKED = 64  # clips held to the kernels
 ERROR_AT_MOST = 1e-4
-AUDIBLE = 1e-3  # of a clip's peak; far below, two results in float32 may well differ by more
 CPU_CLIPS = 256
 
 
@@ -79,8 +79,7 @@ class Grid:
         mels = self.mels()
         assert mels.shape == (len(self.data), *expected.shape[1:])
         found = mels[torch.from_numpy(rows)].cpu().numpy()
-        audible = expected > AUDIBLE * expected.max(axis=(1, 2), keepdims=True)
-        return float((np.abs(found - expected)[audible] / expected[audible]).max())
+        return mel_error(found, expected)
 
     def seconds(self, function, repeats=REPEATS, warmup=WARMUP):
         """How long ``function`` takes, again and again, after a warm-up."""

@@ -14,14 +14,16 @@ from pathlib import Path
 SIZES = {
     "features": (2000, 8000, 32_000),
     "shards": (2000, 8000, 32_000),
+    "long shards": (240, 960, 3840),
     "histogram": (1_000_000, 4_000_000, 16_000_000),
 }
 TITLES = {
     "features": "SynTone as a stream of mel batches",
     "shards": "SynTone to mel shards on disk",
+    "long shards": "SynTone of 10-second clips to mel shards on disk",
     "histogram": "joint histogram of a stream of rows",
 }
-UNITS = {"features": "clips", "shards": "clips", "histogram": "rows"}
+UNITS = {"features": "clips", "shards": "clips", "long shards": "clips", "histogram": "rows"}
 AT_MOST_MB = 500
 BATCH = 512
 CHUNK = 250_000  # rows
@@ -33,10 +35,10 @@ def _memory_mb(field):
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field + ":"))
 
 
-def _dataset(clips):
+def _dataset(clips, duration=1.0):
     from fastdis.datasets import SynTone
 
-    return SynTone(num_freqs=clips // 80)
+    return SynTone(num_freqs=clips // 80, duration=duration)
 
 
 def features(clips):
@@ -45,11 +47,15 @@ def features(clips):
         dataset.batch(slice(start, min(start + BATCH, clips)))
 
 
-def shards(clips):
+def shards(clips, duration=1.0):
     from fastdis.datasets import write_shards
 
     with tempfile.TemporaryDirectory(prefix="fastdis-memory-") as folder:
-        write_shards(_dataset(clips), folder)
+        write_shards(_dataset(clips, duration), folder)
+
+
+def long_shards(clips):
+    shards(clips, 10.0)
 
 
 def histogram(rows):
@@ -78,7 +84,9 @@ def measure(say=print):
 
 
 def main(work, size):
-    run = {"features": features, "shards": shards, "histogram": histogram}[work]
+    run = {
+        "features": features, "shards": shards, "long shards": long_shards, "histogram": histogram
+    }[work]  # fmt: skip
     run(CHUNK if work == "histogram" else 80)
     before = _memory_mb("VmRSS")
     run(size)

@@ -1,5 +1,8 @@
 """Time against size, drawn: clips, clip length, partials, n_fft, codes and rows.
 
+Results go into arrays that exist, pages and all: what the system takes to hand out fresh memory is
+no kernel's.
+
 A slope is that of log time over log size in the upper part of a curve, its largest sixteenfold;
 1 is linear. Below it the curve shows what a call costs by itself.
 """
@@ -16,8 +19,10 @@ from fastdis._bench.statistics import columns
 from fastdis._bench.synthesis import RATE, tones
 
 PART = 1024  # clips a call at most; a longer run is made of such calls
+MELS = 20  # of the shortest frames: more filters would lie between their bins
 UPPER = 16  # the slope is taken over sizes from largest / UPPER
 BUDGET = 0.4  # seconds of repeats a point
+LINEAR = 1.15  # the most that a slope may be and count as linear
 
 
 @dataclass
@@ -69,6 +74,7 @@ def of_clips(sizes):
     audio, out = clips(PART), np.zeros((PART, RATE), np.float32)
     frequency, snr, partials = np.linspace(440, 8000, PART), np.full(PART, 10.0), tones(PART)
     shape = np.arange(PART) % 4
+    mels = fd.melspectrogram(audio, sr=RATE)
     work = {
         "oscillator": lambda n: fd.oscillator(shape[:n], frequency[:n], out=out[:n]),
         "oscillator, band-limited": lambda n: fd.oscillator(
@@ -78,7 +84,7 @@ def of_clips(sizes):
             type(partials)(*(column[:n] for column in partials)), out=out[:n]
         ),
         "add_noise": lambda n: fd.add_noise(audio[:n], snr[:n], seed=0, out=out[:n]),
-        "melspectrogram": lambda n: fd.melspectrogram(audio[:n], sr=RATE),
+        "melspectrogram": lambda n: fd.melspectrogram(audio[:n], sr=RATE, out=mels[:n]),
     }
     return [curve(name, sizes, _in_parts(run, out)) for name, run in work.items()]
 
@@ -90,7 +96,7 @@ def of_length(sizes):
         return np.random.default_rng(0).random((count, size), np.float32) - np.float32(0.5)
 
     def oscillator(size):
-        out = np.zeros((count, size), np.float32)
+        out = np.ones((count, size), np.float32)
         return lambda: fd.oscillator("square", np.linspace(440, 880, count),
                                      duration=size / RATE, out=out)  # fmt: skip
 
@@ -100,7 +106,8 @@ def of_length(sizes):
 
     def mel(size):
         audio = sound(size)
-        return lambda: fd.melspectrogram(audio, sr=RATE)
+        out = fd.melspectrogram(audio, sr=RATE)
+        return lambda: fd.melspectrogram(audio, sr=RATE, out=out)
 
     told = {"oscillator": oscillator, "additive, 40 partials": additive, "melspectrogram": mel}
     return [curve(name, sizes, prepare) for name, prepare in told.items()]
@@ -120,10 +127,13 @@ def of_n_fft(sizes):
     audio = clips(64)
 
     def mel(size):
-        return lambda: fd.melspectrogram(audio, sr=RATE, n_fft=size, n_mels=64)
+        options = {"sr": RATE, "n_fft": size, "n_mels": MELS}
+        out = fd.melspectrogram(audio, **options)
+        return lambda: fd.melspectrogram(audio, **options, out=out)
 
     def stft(size):
-        return lambda: fd.stft(audio, n_fft=size, hop_length=512)
+        out = fd.stft(audio, n_fft=size, hop_length=512)
+        return lambda: fd.stft(audio, n_fft=size, hop_length=512, out=out)
 
     return [curve("melspectrogram", sizes, mel), curve("stft", sizes, stft)]
 
@@ -145,11 +155,12 @@ def of_rows(sizes):
     return [curve("joint_histogram, 10 codes", sizes, histogram)]
 
 
+OF_N_FFT = "n_fft, hop 512"
 PANELS = {
     "clips of one second": (of_clips, [1, 4, 16, 64, 256, 1024, 4096, 16_000, 32_000]),
     "samples a clip, 8 clips": (of_length, [1000 * 4**i for i in range(8)]),
     "partials": (of_partials, [1, 4, 10, 40, 160, 640, 2560]),
-    "n_fft, hop 512": (of_n_fft, [2**i for i in range(8, 15)]),
+    OF_N_FFT: (of_n_fft, [2**i for i in range(8, 15)]),
     "codes": (of_codes, [1, 4, 16, 64, 256]),
     "rows": (of_rows, [1000 * 4**i for i in range(7)]),
 }

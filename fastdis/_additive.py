@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _kernels, _memory, _threads, _validation
+from fastdis._validation import LOUDEST
 
 HARMONICS = ("all", "even", "odd")
 
@@ -251,7 +252,7 @@ def _tables(partials: Partials | Sequence[ArrayLike]) -> list[NDArray[np.float64
         ) from None
     tables = {
         "frequency": _validation.table("frequency", frequency, 0.0),
-        "amplitude": _validation.table("amplitude", amplitude, -_validation.LOUDEST, _validation.LOUDEST),
+        "amplitude": _validation.table("amplitude", amplitude, -LOUDEST, LOUDEST),
         "decay": _validation.table("decay", decay, 0.0),
         "phase": _validation.table("phase", phase),
     }

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _kernels, _memory, _threads, _validation
+from fastdis._validation import LOUDEST
 
-# A clip of at most this peak, whose noise is at most this loud but for the level of its normals,
-# is surely within bounds: normals are 0 or above 1e-10, and of several, not all are 0.
-_SURELY_FINE, _SEVERAL = 1e12, 4
+_LOWEST = -np.finfo(np.float64).max  # dB; below it there is negative infinity alone
+# Well below LOUDEST, by more than the least level that the normals of a clip can have: a normal
+# is 0 or above 1e-10, and of `_SEVERAL` or more, one is not 0.
+_SURELY_HELD, _SEVERAL = 1e12, 4
 _SAMPLES_PER_TASK = 2**17  # about 100 us of work
 
 
@@ -49,10 +51,9 @@ def add_noise(
     index : int or array_like of int, shape (B,), optional
         Which stream each clip gets, from 0 to 2^64 - 1; ``arange(B)`` by default, 0 for one clip.
     out : ndarray of float32, shape (T,) or (B, T), optional
-        C-contiguous; where to write. It may be ``audio`` itself, or share memory with it, which
-        takes longer: the noise is made twice, and all clips are checked before the first is
-        changed, so that an error leaves ``audio`` as it was. Any other ``out`` may hold part of
-        the result after an error.
+        C-contiguous; where to write. It may be ``audio`` itself, which takes longer. If it shares
+        memory with ``audio``, all clips are checked before the first is changed: an error leaves
+        ``audio`` as it was. Any other ``out`` may hold part of the result after an error.
 
     Returns
     -------
@@ -102,9 +103,10 @@ def add_noise(
         _check_length("index takes one integer a clip", stream, batch)
     shape = clips.shape[1:] if single else clips.shape
     if out is None:
-        out = _memory.new_array("add_noise", shape)
+        out, overwrites = _memory.new_array("add_noise", shape), False
     else:
         _validation.output("out", out, shape)
+        overwrites = np.may_share_memory(np.asarray(audio), out)
     noisy = out[None] if single else out
     if np.may_share_memory(clips, noisy) and clips.ctypes.data != noisy.ctypes.data:
         clips = clips.copy()  # out begins within audio, or audio within out
@@ -121,7 +123,7 @@ def add_noise(
             add(i, i + 1, np.empty_like(clips[i : i + 1]))
 
     grain = max(1, _SAMPLES_PER_TASK // clips.shape[1])
-    if np.may_share_memory(np.asarray(audio), out):
+    if overwrites:
         _threads.parallel_for(check, batch, grain)
     _threads.parallel_for(lambda start, stop: add(start, stop, noisy[start:stop]), batch, grain)
     return out
@@ -134,8 +136,8 @@ def _add(
     stream: NDArray[np.uint64],
     out: NDArray[np.float32],
 ) -> int:
-    """How many clips are done, of which the next one cannot be."""
-    done: int = _kernels.get("add_noise")(clips, ratio, key, stream, _validation.LOUDEST, out)
+    """How many clips are done: all, or those before the first that cannot be."""
+    done: int = _kernels.get("add_noise")(clips, ratio, key, stream, LOUDEST, out)
     return done
 
 
@@ -146,18 +148,16 @@ def _doubtful(clips: NDArray[np.float32], ratio: NDArray[np.float64]) -> NDArray
     with np.errstate(over="ignore", invalid="ignore"):
         peak = np.maximum(clips.max(axis=1), -clips.min(axis=1)).astype(np.float64)
         noise = peak * np.power(10.0, -ratio / 20)
-        return np.flatnonzero(~((peak <= _SURELY_FINE) & (noise <= _SURELY_FINE)))  # so for NaN
+        return np.flatnonzero(~(np.maximum(peak, noise) <= _SURELY_HELD))  # so for NaN, too
 
 
-def _ratio(
-    snr_db: ArrayLike, batch: int, lowest: float = -np.finfo(np.float64).max
-) -> NDArray[np.float64]:
+def _ratio(snr_db: ArrayLike, batch: int, lowest: float = _LOWEST) -> NDArray[np.float64]:
     """``snr_db`` as a column of numbers of at least ``lowest``, one a clip."""
     ratio = np.atleast_1d(_validation.array("snr_db", snr_db, (0, 1), np.float64))
     bad = ~(ratio >= lowest)  # so for NaN, too
     if bad.any():
         i = int(np.argmax(bad))
-        numbers = f"numbers >= {lowest:g}" if lowest > -np.finfo(np.float64).max else "numbers"
+        numbers = f"numbers >= {lowest:g}" if lowest > _LOWEST else "numbers"
         raise ValueError(f"snr_db takes {numbers} or infinity, got {ratio[i]} at index {i}")
     if np.ndim(snr_db) == 0:
         return np.repeat(ratio, batch)
@@ -179,15 +179,15 @@ def _refuse(clip: NDArray[np.float32], ratio: float, key: int, index: np.uint64,
     level = np.sqrt(np.mean(np.square(clip, dtype=np.float64)))
     if not _add(clip[None], np.array([np.inf]), key, stream, scratch):
         raise ValueError(
-            f"audio takes clips with a root mean square up to {_validation.LOUDEST:g}, got "
-            f"{level:.3g} in clip {i}"
+            f"audio takes clips with a root mean square up to {LOUDEST:g}, got {level:.3g} in "
+            f"clip {i}"
         )
     if not _add(np.ones_like(clip)[None], np.zeros(1), key, stream, scratch):
         raise ValueError(
-            f"seed and index take streams of noise that is not all zeros, got {key} and {index}, "
-            f"whose beginning is, for clip {i} of {clip.size} sample(s)"
+            f"index takes streams that do not begin with zeros alone, got {index} for clip {i} of "
+            f"{clip.size} sample(s) with seed {key}"
         )
     raise ValueError(
-        f"snr_db takes ratios that leave the noise a root mean square up to "
-        f"{_validation.LOUDEST:g}, got {ratio:g} for clip {i}, whose own is {level:.3g}"
+        f"snr_db takes ratios that leave the noise a root mean square up to {LOUDEST:g}, got "
+        f"{ratio:g} for clip {i}, whose own is {level:.3g}"
     )

@@ -146,7 +146,9 @@ def clips(name: str, value: Any) -> tuple[NDArray[np.float32], bool]:
     """
     kind = regular(name, value).dtype
     if kind.kind in "iub":
-        raise TypeError(f"{name} takes floating-point audio, full scale in [-1, 1], got dtype {kind}")
+        raise TypeError(
+            f"{name} takes floating-point audio, full scale in [-1, 1], got dtype {kind}"
+        )
     result = array(name, value, (1, 2))
     if result.shape[-1] == 0:
         raise ValueError(f"{name} takes at least one sample a clip, got shape {result.shape}")

@@ -296,10 +296,22 @@ def _bench(options: argparse.Namespace) -> None:
     from fastdis import _files
     from fastdis._bench import suite
 
+    if options.json:  # a mistake is said before two minutes are spent, not after
+        _check_writable(Path(options.json))
     report = suite.run("short", _say)
     print(report.markdown())
     if options.json:
         _files.write_json(options.json, report.plain())
+
+
+def _check_writable(file: Path) -> None:
+    """Raise an OSError if ``file`` cannot be written, and leave one that is there as it is."""
+    import tempfile
+
+    if file.is_dir():
+        raise IsADirectoryError(f"--json takes a file, got the folder {file}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=file.parent).close()
 
 
 def _info(options: argparse.Namespace) -> None:

@@ -163,7 +163,9 @@ def test_whole_numbers_beyond_exact_floats_keep_their_levels():
     assert metrics.mig(v, v - 2.0**60) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("sizes", [(2, 3, 4), (30, 40, 2, 2, 600), (400, 20, 4), (1, 5), (5, 1, 1, 4), (3,) + 90 * (1,)])
+@pytest.mark.parametrize(
+    "sizes", [(2, 3, 4), (30, 40, 2, 2, 600), (400, 20, 4), (1, 5), (5, 1, 1, 4), (3,) + 90 * (1,)]
+)
 @pytest.mark.parametrize("rows", [50, 60_000])
 def test_factors_counted_as_one_are_parted_exactly(sizes, rows):
     """Many rows of few levels are counted by their combinations; the counts may not show it."""

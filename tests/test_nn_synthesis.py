@@ -34,6 +34,18 @@ def test_sums_of_partials_are_those_of_the_kernel(rng, samples, device):
     assert torch.equal(module(partials), found)  # arrays
 
 
+def test_partials_may_be_stacked_in_one_array_or_tensor(rng, device):
+    partials = np.stack(random_partials(rng))
+    module = nn.Additive(duration=0.05).to(device)
+    found = module(partials)
+    assert torch.equal(found, module(synthesis.Partials(*partials)))
+    assert np.abs(found.cpu().numpy() - synthesis.additive(partials, duration=0.05)).max() <= 1e-6
+    (stacked,) = on(device, partials)
+    assert torch.equal(module(stacked.requires_grad_()), found)
+    module(stacked).sum().backward()
+    assert (stacked.grad[1] != 0).any()
+
+
 def test_a_long_clip_keeps_its_phase(device):
     n = 16000 * 600
     found = nn.Additive(duration=600).to(device)(([[7123.4567]], 1.0, 0.0, 0.0))
@@ -87,7 +99,8 @@ def test_no_partials_and_no_clips(device):
 
 @pytest.mark.parametrize(
     "partials",
-    [(440.0, 1.0, 0.0), 440.0, ([440.0], 1.0, 0.0, 0.0), ([[1.0, 2.0]], [[1.0]], 0.0, 0.0),
+    [(440.0, 1.0, 0.0), 440.0, np.ones((3, 1, 1)), np.ones((4, 1)),
+     ([440.0], 1.0, 0.0, 0.0), ([[1.0, 2.0]], [[1.0]], 0.0, 0.0),
      ([[-1.0]], 1.0, 0.0, 0.0), ([[1.0]], 1e31, 0.0, 0.0), ([[1.0]], 1.0, [[np.nan]], 0.0),
      ([[1.0]], 1.0, -1.0, 0.0), ([[1.0]], 1.0, 0.0, np.inf), ([["1"]], 1.0, 0.0, 0.0)],
     ids=str,
@@ -220,6 +233,21 @@ def test_noise_has_its_gradient(rng, device):
 def test_noise_is_checked(args, error, told):
     with pytest.raises(error, match=told):
         nn.Noise(0)(*args)
+
+
+@pytest.mark.parametrize("snr_db", [-600.0, [3.0, -600.0]], ids=str)
+def test_the_lowest_ratio_is_held_for_audio_at_full_scale(snr_db, device):
+    (audio,) = on(device, np.ones((2, 4), np.float32))
+    assert nn.Noise(0)(audio, snr_db).isfinite().all()
+
+
+@pytest.mark.parametrize("snr_db", [-600.1, [3.0, -800.0], -1e300], ids=str)
+def test_a_ratio_below_the_lowest_is_refused_as_a_number_alone(snr_db, device):
+    (audio,) = on(device, np.ones((2, 4), np.float32))
+    with pytest.raises(ValueError, match="snr_db takes numbers >= -600 or infinity, got -"):
+        nn.Noise(0)(audio, snr_db)
+    column = torch.tensor(snr_db, dtype=torch.float64)
+    assert nn.Noise(0)(audio, column).shape == (2, 4)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.0, None])

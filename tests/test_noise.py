@@ -259,6 +259,59 @@ def test_errors_name_the_argument(change, error, told):
         add_noise(**GOOD | change)
 
 
+@pytest.mark.parametrize(
+    ("sample", "ratio"), [(np.nan, 5.0), (1e32, 5.0), (1e32, np.inf), (0.1, -900.0)]
+)
+@pytest.mark.parametrize("samples", [3, 2000])
+@pytest.mark.parametrize("where", ["itself", "within", "reversed"])
+def test_an_error_in_a_late_clip_leaves_every_clip_as_it_was(
+    sample, ratio, samples, where, threads
+):
+    whole, snr_db = tone(401, samples), np.full(400, 5.0)
+    out = whole[:-1]
+    audio = {"itself": out, "within": whole[1:], "reversed": out[::-1]}[where]
+    audio[398, 2], snr_db[398] = sample, ratio
+    clean = whole.copy()
+    for count in (1, 3):
+        threads(count)
+        with pytest.raises(ValueError, match=r"398"):
+            add_noise(audio, snr_db, seed=0, out=out)
+        np.testing.assert_array_equal(whole, clean)
+
+
+@pytest.mark.parametrize("samples", [2, 500])
+def test_in_place_takes_what_is_just_within_the_bounds(samples, rng):
+    audio = rng.standard_normal((4, samples)).astype(np.float32)
+    audio[0] *= np.float32(1e29)
+    audio[3] = 0.0
+    snr_db = np.array([10.0, -570.0, np.inf, -5e4])
+    expected = add_noise(audio, snr_db, seed=0)
+    np.testing.assert_array_equal(add_noise(audio, snr_db, seed=0, out=audio), expected)
+
+
+def test_a_level_within_rounding_of_the_loudest_is_not_blamed_on_the_ratio(monkeypatch, rng):
+    told = []
+    for audio in rng.standard_normal((50, 1003)).astype(np.float32):
+        level = np.sqrt(np.mean(np.square(audio, dtype=np.float64)))
+        monkeypatch.setattr("fastdis._noise.LOUDEST", level)
+        try:
+            add_noise(audio, np.inf, seed=0)
+        except ValueError as error:
+            told.append(str(error))
+    assert told
+    assert all(text.startswith("audio takes clips with a root mean square") for text in told)
+
+
+@pytest.mark.skipif(native_module("_noise") is None, reason="the twin's normal is 1e-16 or so")
+def test_noise_that_is_zero_has_an_error_of_its_own():
+    index = 14789796  # its first normal is 0
+    audio = np.ones(1, np.float32)
+    with pytest.raises(ValueError, match=r"index takes streams.*got 14789796 for clip 0 of 1"):
+        add_noise(audio, 0.0, seed=0, index=index)
+    assert add_noise(audio, np.inf, seed=0, index=index) == 1
+    assert add_noise(0 * audio, 0.0, seed=0, index=index) == 0
+
+
 def test_read_only_audio_cannot_be_out():
     audio = tone()
     audio.flags.writeable = False

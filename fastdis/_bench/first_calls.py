@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,11 +16,15 @@ _REPEATS = 3
 
 @dataclass(frozen=True)
 class FirstCall:
-    """A statement, the seconds it takes in a process of its own, and how many are allowed."""
+    """A statement, the seconds it takes in a process of its own, and how many are allowed.
+
+    ``note`` says why there is no figure where there is none.
+    """
 
     name: str
     at_most: float
-    seconds: float
+    seconds: float = math.nan
+    note: str = ""
 
 
 _CALLS = {
@@ -41,8 +46,13 @@ def first_calls() -> list[FirstCall]:
     """The median of three fresh processes each, after one that fills the caches."""
     told = []
     for name, (at_most, code) in _CALLS.items():
-        seconds = [_seconds(code) for _ in range(1 + _REPEATS)][1:]
-        told.append(FirstCall(name, at_most, float(np.median(seconds))))
+        try:
+            seconds = [_seconds(code) for _ in range(1 + _REPEATS)][1:]
+        except (OSError, ValueError, subprocess.SubprocessError) as failure:
+            note = f"not timed: {type(failure).__name__}: {failure}"
+            told.append(FirstCall(name, at_most, note=" ".join(note.split())))
+        else:
+            told.append(FirstCall(name, at_most, float(np.median(seconds))))
     return told
 
 

@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fastdis._bench import features, pipeline, statistics, synthesis, table
+from fastdis._bench import features, pipeline, statistics, synthesis, table, transforms
 from fastdis._bench.first_calls import FirstCall, first_calls
 from fastdis._bench.limits import Limits, higher, measure_limits
 from fastdis._bench.machine import machine, versions
 from fastdis._bench.measure import Outcome, Row, Scale, measure
+from fastdis._bench.speedup import Speedup, measure_speedups
 from fastdis._threads import get_num_threads
 
-ROWS: tuple[Row, ...] = (*synthesis.ROWS, *features.ROWS, *statistics.ROWS, *pipeline.ROWS)
+ROWS: tuple[Row, ...] = (
+    *synthesis.ROWS, *features.ROWS, *transforms.ROWS, *statistics.ROWS, *pipeline.ROWS
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Report:
     versions: dict[str, str]
     limits: Limits
     outcomes: tuple[Outcome, ...]
+    speedups: tuple[Speedup, ...]
     first_calls: tuple[FirstCall, ...]
     seconds: float
 
@@ -35,6 +39,7 @@ class Report:
             table.rows_table(self.outcomes, self.limits),
             table.held_back(self.outcomes, self.limits),
             table.limits_table(self.limits),
+            table.speedups_table(self.speedups),
             table.first_calls_table(self.first_calls),
             table.pairs_table(("machine", ""), self.machine),
             table.pairs_table(("version", ""), self.versions),
@@ -46,7 +51,9 @@ class Report:
         return {
             "machine": self.machine, "versions": self.versions, "limits": vars(self.limits),
             "rows": [table.plain(outcome, self.limits) for outcome in self.outcomes],
-            "first_calls": [vars(call) for call in self.first_calls], "seconds": self.seconds,
+            "speedups": [vars(speedup) for speedup in self.speedups],
+            "first_calls": [table.without_nan(vars(call)) for call in self.first_calls],
+            "seconds": self.seconds,
         }  # fmt: skip
 
 
@@ -77,8 +84,10 @@ def run(scale: Scale, say: Callable[[str], object]) -> Report:
         for row in ROWS:
             say(str(row))
             outcomes.append(measure(row, scale))
+        say("one thread against all")
+        speedups = tuple(measure_speedups(scale))
         limits = higher(limits, measure_limits())
     say("first calls of a fresh process")
     calls = tuple(first_calls())
     seconds = time.perf_counter() - start
-    return Report(where, versions(), limits, tuple(outcomes), calls, seconds)
+    return Report(where, versions(), limits, tuple(outcomes), speedups, calls, seconds)

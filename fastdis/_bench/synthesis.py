@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis._bench import peers
-from fastdis._bench.measure import Contestant, Row, Scale, Trial, pick
+from fastdis._bench.measure import (
+    Contestant,
+    Row,
+    Scale,
+    Trial,
+    WrongPeerError,
+    check_peer,
+    pick,
+)
+from fastdis._threads import get_num_threads
 from fastdis.datasets import SynTone
 from fastdis.synthesis import SHAPES, Partials, add_noise, additive, oscillator
 
@@ -22,9 +31,11 @@ RATE = 16000
 CLIP_BYTES = 4 * RATE
 GRID = 32_000  # clips of SynTone
 _PART = 2048  # clips rendered into one array: 131 MB
+_SNR_ERROR = 0.01  # dB
 _CHECKED = 80  # clips held to the oracle
 
-# Float32 multiply-adds a sample, counted off the C code; integer steps count like additions.
+# Float32 multiply-adds a sample, counted off the C code; an addition or product alone, of integers
+# too, counts as one.
 NAIVE = 8  # a phase in fixed point 4; sine 11, triangle 3, sawtooth and square 1
 _DIRECT = 22  # a phase, sine and cosine, and Horner's steps where there are several harmonics
 _CLOSED = 83  # a float64 phase, sine, cosine, sine integral and two polynomials
@@ -32,7 +43,7 @@ _PARTIAL = 2  # sine and cosine of a product of rows and columns
 _NORMAL = 32  # Philox's wide products 10, Box-Muller 19, the power and the sum 3
 
 _WAVES_HELD_BACK = (
-    "phases are integer steps, conversions and comparisons, which do not count as multiply-adds, "
+    "phases are also converted, compared and selected, which does not count as multiply-adds, "
     "and every line of the result is read before it is written, which a large copy avoids"
 )
 _LOW_HELD_BACK = "phases are reduced in float64 without rounding, half as many to a vector"
@@ -40,8 +51,8 @@ _ADDITIVE_HELD_BACK = (
     "the tables of the products: sines and cosines of every partial for each row and each column"
 )
 _NOISE_HELD_BACK = (
-    "Philox's wide integer products and shuffles, and the square roots and bits of Box-Muller, "
-    "are no multiply-adds"
+    "the shuffles and exclusive-ors of Philox, and the shifts, square roots and selections of "
+    "Box-Muller, are no multiply-adds"
 )
 
 
@@ -81,6 +92,20 @@ def _in_parts(
     return [Contestant(run, count)]
 
 
+def _by_blas_threads(run: Callable[[], object], units: int) -> list[Contestant]:
+    """``run`` with NumPy's linear algebra on one thread, and on all of them."""
+    from threadpoolctl import ThreadpoolController
+
+    blas = ThreadpoolController()
+
+    def limited(threads: int) -> None:
+        with blas.limit(limits=threads, user_api="blas"):
+            run()
+
+    counts = sorted({1, get_num_threads()})
+    return [Contestant(partial(limited, n), units, f"BLAS on {n}") for n in counts]
+
+
 def _oscillators(
     scale: Scale, columns_at: Callable[[NDArray[np.int64]], peers.Columns], peer_clips: int,
     multiply_adds: int, band_limited: bool, time_axis: str,
@@ -99,7 +124,9 @@ def _oscillators(
 
     def error() -> float:
         columns = columns_at(spread_over(pick(scale, 16, _CHECKED, _CHECKED)))
-        difference = np.abs(ours(columns) - peer(columns, np.float64)).max(axis=1)
+        found = ours(columns)
+        check_peer(peer(columns), found, at_most=1e-5)
+        difference = np.abs(found - peer(columns, np.float64)).max(axis=1)
         return float((difference / columns[2]).max())
 
     count = pick(scale, 16, 2 * _PART, GRID)
@@ -107,7 +134,9 @@ def _oscillators(
     fewer = columns_at(spread_over(pick(scale, 16, peer_clips, 4 * peer_clips)))
     return Trial(
         _in_parts(lambda at, out: ours((shape[at], frequency[at], amplitude[at]), out), count),
-        [Contestant(lambda: peer(fewer), len(fewer[0]))],
+        _by_blas_threads(lambda: peer(fewer), len(fewer[0]))
+        if band_limited
+        else [Contestant(lambda: peer(fewer), len(fewer[0]))],
         error,
         bytes_moved=CLIP_BYTES,
         multiply_adds=multiply_adds * RATE,
@@ -141,11 +170,20 @@ def _rows_of(partials: Partials, at: slice) -> Partials:
     return Partials(*(column[at] for column in partials))
 
 
-def _additive(scale: Scale, contestants: Callable[[int], list[Contestant]], clips: int) -> Trial:
+def _additive(
+    scale: Scale,
+    peer: Callable[[Partials], tuple[list[Contestant], Callable[[], NDArray[Any]]]],
+    clips: int,
+    peer_error: float,
+) -> Trial:
+    """``peer`` gives its settings, and what computes its result; that may be so far off."""
     count = pick(scale, 4, 512, _PART)
     partials = tones(count)
+    fewer = tones(clips)
+    contestants, peer_result = peer(fewer)
 
     def error() -> float:
+        check_peer(peer_result(), additive(fewer, sample_rate=RATE), peer_error)
         some = _rows_of(partials, slice(pick(scale, 4, 16, _CHECKED)))
         exact = peers.additive_numpy(some, np.arange(RATE) / RATE)
         difference = np.abs(additive(some, sample_rate=RATE) - exact).max(axis=1)
@@ -155,7 +193,7 @@ def _additive(scale: Scale, contestants: Callable[[int], list[Contestant]], clip
         _in_parts(
             lambda at, out: additive(_rows_of(partials, at), sample_rate=RATE, out=out), count
         ),
-        contestants(clips),
+        contestants,
         error,
         bytes_moved=CLIP_BYTES,
         multiply_adds=_PARTIAL * 40 * RATE,
@@ -163,33 +201,37 @@ def _additive(scale: Scale, contestants: Callable[[int], list[Contestant]], clip
 
 
 def _additive_numpy(scale: Scale) -> Trial:
-    def contestants(clips: int) -> list[Contestant]:
-        partials, t = tones(clips), np.arange(RATE) / RATE
-        return [Contestant(lambda: peers.additive_numpy(partials, t), clips)]
+    def peer(partials: Partials) -> tuple[list[Contestant], Callable[[], NDArray[Any]]]:
+        run = partial(peers.additive_numpy, partials, np.arange(RATE) / RATE)
+        return _by_blas_threads(run, len(partials.frequency)), run
 
-    return _additive(scale, contestants, pick(scale, 2, 8, 32))
+    return _additive(scale, peer, pick(scale, 2, 8, 32), peer_error=1e-5)
 
 
 def _additive_torch(scale: Scale) -> Trial:
-    def contestants(clips: int) -> list[Contestant]:
+    """In float32 its phases, up to 2 pi 7000, round to 2e-3: it is off by 8e-5 of the peak."""
+
+    def peer(partials: Partials) -> tuple[list[Contestant], Callable[[], NDArray[Any]]]:
         import torch
 
-        partials = tuple(torch.from_numpy(column).float() for column in tones(clips))
-        t = torch.arange(RATE) / RATE
-        return [
+        clips = len(partials.frequency)
+        columns = tuple(torch.from_numpy(column).float() for column in partials)
+        run = partial(peers.additive_torch, columns, torch.arange(RATE) / RATE)
+        contestants = [
             Contestant(
-                partial(peers.additive_torch, partials, t, batch),
-                clips,
-                f"batches of {batch}, {torch.get_num_threads()} threads",
+                partial(run, batch), clips, f"batches of {batch}, {torch.get_num_threads()} threads"
             )
             for batch in (1, 4, 16)
             if batch <= clips
         ]
+        return contestants, lambda: torch.cat(run(1)).numpy()
 
-    return _additive(scale, contestants, pick(scale, 2, 16, 64))
+    return _additive(scale, peer, pick(scale, 2, 16, 64), peer_error=2e-4)
 
 
 def _noise(scale: Scale) -> Trial:
+    from threadpoolctl import ThreadpoolController
+
     count = pick(scale, 16, _PART, 2 * _PART)
     rng = np.random.default_rng(0)
     audio = rng.uniform(-0.5, 0.5, (min(count, _PART), RATE)).astype(np.float32)
@@ -201,20 +243,34 @@ def _noise(scale: Scale) -> Trial:
         return add_noise(audio[rows], snr_db[rows], seed=0, index=np.arange(at.start, at.stop),
                          out=out)  # fmt: skip
 
-    def error() -> float:
-        some = slice(None, None, max(1, len(audio) // _CHECKED))
-        clean, wanted = audio[some].astype(np.float64), snr_db[some]
-        noisy = add_noise(audio[some], wanted, seed=0, index=np.arange(len(clean)))
+    def off_by(noisy: NDArray[np.float32], at: slice) -> float:
+        clean = audio[at].astype(np.float64)
         power, noise_power = ((x**2).mean(axis=1) for x in (clean, noisy - clean))
-        return float(np.abs(10 * np.log10(power / noise_power) - wanted).max())
+        return float(np.abs(10 * np.log10(power / noise_power) - snr_db[at]).max())
+
+    def error() -> float:
+        peers.noise_numpy(fewer, snr_db[: len(fewer)], out, generators[0])
+        peer_error = off_by(out, slice(len(fewer)))
+        if not peer_error <= _SNR_ERROR:
+            raise WrongPeerError(f"not timed: the peer's ratio is off by {peer_error:.1e} dB")
+        some = slice(None, None, max(1, len(audio) // _CHECKED))
+        wanted = snr_db[some]
+        noisy = add_noise(audio[some], wanted, seed=0, index=np.arange(len(wanted)))
+        return off_by(noisy, some)
 
     out = np.zeros_like(fewer)
     generators = [np.random.Generator(kind(0)) for kind in (np.random.PCG64, np.random.SFC64)]
+    blas = ThreadpoolController()
+
+    def on_one_thread(generator: np.random.Generator) -> None:
+        with blas.limit(limits=1, user_api="blas"):
+            peers.noise_numpy(fewer, snr_db[: len(fewer)], out, generator)
+
     return Trial(
         _in_parts(ours, count),
         [
             Contestant(
-                partial(peers.noise_numpy, fewer, snr_db[: len(fewer)], out, generator),
+                partial(on_one_thread, generator),
                 len(fewer),
                 type(generator.bit_generator).__name__,
             )
@@ -247,11 +303,11 @@ ROWS = (
         held_back=_ADDITIVE_HELD_BACK,
     ),
     Row(
-        _TONES, "torch, float32", _additive_torch, 40, 1e-5,
+        _TONES, "torch, float32, itself off by some 8e-5 of peak", _additive_torch, 40, 1e-5,
         needs="torch", held_back=_ADDITIVE_HELD_BACK,
     ),
     Row(
-        "noise at an exact SNR", "NumPy's Generator, 1 thread", _noise, 3, 0.01, "dB",
+        "noise at an exact SNR", "NumPy's Generator, 1 thread", _noise, 3, _SNR_ERROR, "dB",
         held_back=_NOISE_HELD_BACK,
     ),
 )  # fmt: skip

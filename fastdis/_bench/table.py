@@ -9,6 +9,7 @@ from typing import Any
 from fastdis._bench.first_calls import FirstCall
 from fastdis._bench.limits import Limits
 from fastdis._bench.measure import LOW_SHARE, Outcome
+from fastdis._bench.speedup import Speedup
 
 _HEADER = ("work", "against", "fastdis", "peer", "ratio", "at least", "of its limit",
            "error (at most)", "spread")  # fmt: skip
@@ -27,24 +28,28 @@ def rows_table(outcomes: Iterable[Outcome], limits: Limits) -> str:
 
 def _line(outcome: Outcome, limits: Limits) -> tuple[str, ...]:
     row = outcome.row
-    target = "" if row.at_least is None else f"{row.at_least:g}x"
+    target = "" if row.at_least is None else f"{row.at_least:g}x "
     bound = f"({row.error_at_most:g})"
     if math.isnan(outcome.ratio):
-        return row.work, row.peer, outcome.note, "", "", target, "", bound, ""
+        return row.work, row.peer, outcome.note, "", "", target.strip(), "", bound, ""
     peer = f"{row.peer} ({outcome.setting})" if outcome.setting else row.peer
     share, limit = outcome.share(limits)
-    reached = {True: " reached", False: " **not reached**", None: ""}[outcome.reached]
     return (
         row.work,
         peer,
         f"{speed(outcome.ours)} {row.unit}/s",
         f"{speed(outcome.peer)} {row.unit}/s",
         f"**{ratio(outcome.ratio)}**",
-        target + reached,
-        f"{share:.0%} ({limit})",
+        target + ("" if outcome.reached is None else reached(outcome.reached)),
+        f"{share:.0%} ({limit})" if limit else "",
         f"{outcome.error:.1g} {bound} {row.error_of}",
         f"{outcome.spread:.0%}",
     )
+
+
+def reached(was: bool) -> str:
+    """What a column says of a figure to be reached."""
+    return "reached" if was else "**not reached**"
 
 
 def ratio(value: float) -> str:
@@ -86,8 +91,33 @@ def limits_table(limits: Limits) -> str:
 
 def first_calls_table(calls: Iterable[FirstCall]) -> str:
     """What a fresh process waits for."""
-    rows = ((c.name, f"{c.seconds * 1000:.0f} ms", f"{c.at_most * 1000:,.0f} ms") for c in calls)
-    return markdown(("in a fresh process, caches warm", "takes", "at most"), rows)
+    rows = (
+        (
+            c.name,
+            c.note or f"{c.seconds * 1000:.0f} ms",
+            f"{c.at_most * 1000:,.0f} ms",
+            "" if c.note else reached(c.seconds <= c.at_most),
+        )
+        for c in calls
+    )
+    return markdown(("in a fresh process, caches warm", "takes", "at most", ""), rows)
+
+
+def speedups_table(speedups: Sequence[Speedup]) -> str:
+    """Each kernel on one thread and on all."""
+    if not speedups:
+        return "Only one thread here."
+    rows = (
+        (
+            s.work,
+            f"{speed(s.one)} {s.unit}/s",
+            f"{speed(s.all)} {s.unit}/s",
+            f"**{s.ratio:.2f}x**",
+            f"{s.spread:.0%}",
+        )
+        for s in speedups
+    )
+    return markdown(("work", "1 thread", f"{speedups[0].threads} threads", "ratio", "spread"), rows)
 
 
 def pairs_table(header: Sequence[str], pairs: dict[str, str]) -> str:
@@ -103,5 +133,10 @@ def plain(outcome: Outcome, limits: Limits) -> dict[str, Any]:
     return {
         "work": row.work, "against": row.peer, "unit": row.unit, "at_least": row.at_least,
         "error_at_most": row.error_at_most, "error_of": row.error_of, "reached": outcome.reached,
-        **{key: None if value != value else value for key, value in told.items()},  # no NaN
+        **without_nan(told),
     }  # fmt: skip
+
+
+def without_nan(told: dict[str, Any]) -> dict[str, Any]:
+    """With None for NaN, which JSON does not have."""
+    return {key: None if value != value else value for key, value in told.items()}

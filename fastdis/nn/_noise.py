@@ -109,7 +109,7 @@ class Noise(Module):
         -------
         tensor of float32, shape (T,) or (B, T)
             The words of the stream are those of the CPU kernel to the last bit, the normals
-            within 2e-6. A clip of one sample whose normal is 0, one in eight million, is NaN.
+            within 2e-6.
 
         Raises
         ------

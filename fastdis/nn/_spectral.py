@@ -120,8 +120,10 @@ class STFT(_Framed):
 class MelSpectrogram(_Framed):
     """Mel spectrogram: :func:`fastdis.features.melspectrogram` as a module.
 
-    Differentiable in ``y``; where a magnitude is zero, its gradient is taken as zero. Long batches
-    are worked through in chunks, so that the memory beyond input and output stays below 1 GB.
+    Differentiable in ``y``; where a magnitude is zero, its gradient is taken as zero. Batches are
+    worked through in chunks of whole clips, so that the memory beyond input and output stays below
+    1 GB for clips of up to 5 million samples with the default framing. One clip takes about ``24
+    n_fft / hop_length`` bytes a sample, half that where no gradient is asked for.
 
     Parameters
     ----------
