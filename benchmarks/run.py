@@ -67,7 +67,9 @@ Median times on logarithmic axes. In brackets, and below, the slope over the lar
 sizes, where 1 is linear: a slope of at most {linear} counts as that. Results are written into
 arrays that exist. Frames of `n_fft` points take `n_fft log n_fft`; powers of two up to 8,192 go
 through one fused kernel, and 16,384 through FFTW with passes over memory before and after it, so
-that curve has a step at its end and no figure to reach.
+that curve has a step at its end and no figure to reach. An oscillator reads the time axis of a clip
+of millions of samples from memory, of a shorter one from the cache; the counts of hundreds of codes
+outgrow the caches, too.
 
 {slopes}
 

@@ -13,7 +13,7 @@ from fastdis.factors import FactorSpace, FactorTable
 
 # Clips rendered at once where a whole set is walked through: bounds the memory at any size.
 CHUNK = 512
-_FEW = 32  # clips rendered at once by one thread
+_FEW = 64  # clips rendered at once by one thread
 _ON_DISK = "write it to disk with datasets.write_shards and open it with datasets.open_shards"
 
 

@@ -75,8 +75,8 @@ class MelDataset(Dataset):
 
 
 def _divide_columns(mel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each frame divided by its largest value, a silent one left as it is (librosa's normalize)."""
+    """In place, each frame over its largest value, a silent one as it is (librosa's normalize)."""
     largest = mel.max(axis=1, keepdims=True, initial=0.0)
     largest[largest < np.finfo(np.float32).tiny] = 1.0
-    divided: NDArray[np.float32] = mel / largest
-    return divided
+    mel /= largest
+    return mel

@@ -104,8 +104,8 @@ def _fill(
             with lock:
                 np.add(total, counts, out=total)
 
-    # A task pays for counts of its own: it takes at least as many rows as there are cells.
-    parallel_for(work, rows, max(4 * _CHUNK, total.size))
+    # A task pays for counts of its own: it takes rows for several additions to each cell.
+    parallel_for(work, rows, max(4 * _CHUNK, 8 * total.size // (codes * factors)))
     return groups.parted(total, sizes)
 
 
