@@ -51,6 +51,7 @@ Where they depend on the data they are not counted, and the column is empty.
 
 {limits}
 
+{not_reached}
 {held_back}
 
 ## Threads
@@ -165,6 +166,7 @@ def main():
         limits=table.limits_table(report.limits),
         speedups=table.speedups_table(report.speedups),
         linear=scaling.LINEAR,
+        not_reached=table.not_reached(report.outcomes),
         held_back=table.held_back(report.outcomes, report.limits),
         picture=PICTURE.relative_to(HERE),
         slopes=slopes_table(panels),

@@ -234,6 +234,14 @@ def test_what_holds_a_row_back_is_said_below_40_percent():
     assert "No row" in table.held_back([outcome("another", 0.41)], LIMITS)
 
 
+def test_why_a_ratio_is_not_reached_is_said_where_it_is_not():
+    def outcome(ratio):
+        return Outcome(row(tried="all that"), ratio=ratio)
+
+    assert "all that" in table.not_reached([outcome(2.9)])
+    assert table.not_reached([outcome(3.1)]) == ""
+
+
 def test_the_higher_of_two_limits():
     assert limits.higher(limits.Limits(1.0, 5.0, 3.0), limits.Limits(2.0, 4.0, 3.0)) == (
         limits.Limits(2.0, 5.0, 3.0)

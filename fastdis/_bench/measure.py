@@ -78,7 +78,8 @@ class Trial:
 class Row:
     """One line of the table: what is done, against whom, and what is to be reached.
 
-    ``needs`` is the peer's package. ``held_back`` says what keeps fastdis under 40% of its limit.
+    ``needs`` is the peer's package. ``held_back`` says what keeps fastdis under 40% of its limit,
+    ``tried`` why the ratio is not reached and what was tried for it.
     """
 
     work: str
@@ -90,6 +91,7 @@ class Row:
     unit: str = "clips"
     needs: str = "numpy"
     held_back: str = ""
+    tried: str = ""
 
     def __str__(self) -> str:
         return f"{self.work}, against {self.peer}"

@@ -79,6 +79,18 @@ def held_back(outcomes: Iterable[Outcome], limits: Limits) -> str:
     )
 
 
+def not_reached(outcomes: Iterable[Outcome]) -> str:
+    """Why rows do not reach their ratio, under a line that says so; empty if all do."""
+    lines = [
+        f"- {outcome.row}: {outcome.row.tried}."
+        for outcome in outcomes
+        if outcome.row.tried and outcome.reached is False
+    ]
+    if not lines:
+        return ""
+    return "\n".join(["Rows that do not reach their ratio, and what was tried:", "", *lines, ""])
+
+
 def limits_table(limits: Limits) -> str:
     """The measured limits of the machine."""
     rows = (
