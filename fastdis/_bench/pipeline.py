@@ -71,9 +71,8 @@ ROWS = (
         "generator and librosa, a clip at a time", _shards, 40, 1e-4,
         needs="librosa", held_back="besides the transforms, every byte is divided by its column's "
         "peak, hashed, written and forced to the disk",
-        tried="the disk decides: on a quiet one it is over 45x, after gigabytes of writes a third "
-        "less, as the spread tells. Features alone would come twice as fast; they are made ahead by "
-        "other threads while the last ones are hashed and written, and a part is checked no more "
-        "by reading it again",
+        tried="the disk decides: about 45x on a quiet one, a quarter less after gigabytes of "
+        "writes, as the spread tells. Features alone would come twice as fast; they are made ahead "
+        "by other threads while the last ones are hashed and written, and no file is read again",
     ),
 )  # fmt: skip
