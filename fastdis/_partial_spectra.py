@@ -42,8 +42,8 @@ def melspectrogram_of_partials(
 
     The transform of a stationary partial under a Hann window has a closed form, of which only the
     phase differs from frame to frame. So no samples are rendered, save those of the few frames that
-    reach over an end of the clip. For one to three partials it takes under half the time, for ten
-    two thirds of it; for forty and more, rendering the samples is as fast or faster.
+    reach over an end of the clip. One partial takes about 0.4 of the time of rendering it, ten 0.6
+    and forty 0.8 (benchmarks/RESULTS.md); for hundreds, rendering the samples is faster.
 
     Parameters
     ----------
