@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,28 +27,69 @@ PROTOCOLS = ("published", "sound")
 VARIANCE = 0.1
 
 
-def reconstruction(x: Tensor, x_hat: Tensor, protocol: str, variance: float = VARIANCE) -> Tensor:
+class Rows:
+    """The clips of one batch: how their costs become one, and where their codes come together.
+
+    Here all of them are in one process. Where a batch is split over processes, training puts
+    another one in its place, so that an objective is written once.
+    """
+
+    def mean(self, costs: Tensor) -> Tensor:
+        """The mean over the clips of the whole batch, ``(B, ...)`` to ``(...)``."""
+        return costs.mean(dim=0)
+
+    def sum(self, costs: Tensor) -> Tensor:
+        """The sum over the clips of the whole batch, ``(B, ...)`` to ``(...)``."""
+        return costs.sum(dim=0)
+
+    def gather(self, codes: Tensor) -> Tensor:
+        """The codes of the whole batch in its order, for terms that compare clips."""
+        return codes
+
+    def share(self, codes: Tensor) -> Tensor:
+        """What of the whole batch's codes is this process's."""
+        return codes
+
+    def halves(self, size: int) -> tuple[tuple[slice, Rows], tuple[slice, Rows]]:
+        """Two halves of a batch of which ``size`` clips are here: where each lies, and its rows.
+
+        The last clip of an odd batch is in neither.
+        """
+        half = size // 2
+        return (slice(0, half), self), (slice(half, 2 * half), self)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Half precision as float32; float64 stays."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def reconstruction(
+    x: Tensor, x_hat: Tensor, protocol: str, variance: float = VARIANCE, rows: Rows | None = None
+) -> Tensor:
     """The cost of the reconstruction, a scalar.
 
     ``"sound"``: -log N(x; x_hat, variance) without its constant, summed over an item and averaged
     over the batch. ``"published"``: the squared error summed over the whole batch.
     """
-    error = (x_hat.float() - x.float()).square().sum()
-    return error if protocol == "published" else error / (2.0 * variance * len(x))
+    rows = rows or Rows()
+    errors = (at_least_float32(x_hat) - at_least_float32(x)).square().flatten(1).sum(dim=1)
+    return rows.sum(errors) if protocol == "published" else rows.mean(errors) / (2.0 * variance)
 
 
-def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:
+def kl_divergence(mean: Tensor, logvar: Tensor, rows: Rows | None = None) -> Tensor:
     """KL(q(z|x) || N(0, I)) in nats, summed over codes and averaged over the batch, in float32.
 
     Kingma and Welling (2013), appendix B.
     """
-    mean, logvar = mean.float(), logvar.float()
-    return 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).sum(dim=1).mean()
+    mean, logvar = at_least_float32(mean), at_least_float32(logvar)
+    rows = rows or Rows()
+    return rows.mean(0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).sum(dim=1))
 
 
 def log_density(z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     """log N(z; mean, exp(logvar)), element by element, in float32."""
-    z, mean, logvar = z.float(), mean.float(), logvar.float()
+    z, mean, logvar = map(at_least_float32, (z, mean, logvar))
     return -0.5 * (math.log(2.0 * math.pi) + logvar + (z - mean).square() * torch.exp(-logvar))
 
 
@@ -110,71 +152,121 @@ def kl_decomposition(
     )
 
 
-def permute_codes(z: Tensor) -> Tensor:
+def permute_codes(z: Tensor, keys: Tensor) -> Tensor:
     """Each code shuffled over the batch on its own: a draw from the product of the marginals.
 
-    Kim and Mnih (2018), algorithm 1.
+    Kim and Mnih (2018), algorithm 1. ``keys (B, D)`` are random numbers, whose order is taken.
     """
-    order = torch.rand_like(z, dtype=torch.float32).argsort(dim=0)
-    return z.gather(0, order)
+    return z.gather(0, keys.argsort(dim=0))
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """What a batch costs: ``objective(model, x) -> terms``.
 
     ``terms["loss"]`` is the sum of the other terms. A ``terms["discriminator"]``, where there is
     one, is the loss of the objective's own network; it is minimised beside ``"loss"`` and is not
     part of it.
 
+    A subclass gives :meth:`costs`. Numbers that weigh its terms are buffers, so that objectives
+    that differ in them alone can be stacked and trained in one step; what it computes per clip goes
+    through ``self.rows``.
+
     Attributes
     ----------
     smallest_batch : int
         The fewest items a batch may hold.
+    draws : int
+        Standard normal numbers that it takes a code and clip.
+    pairs : bool
+        Whether the second half of a batch holds a partner for each clip of the first half.
+    rows : Rows
+        Of the batch.
     """
 
     smallest_batch = 1
+    draws = 1
+    pairs = False
     options: Mapping[str, Any]
 
     def __init__(self, name: str, protocol: str, **options: Any) -> None:
         super().__init__()
         self.name, self.protocol, self.options = name, protocol, options
         self.n_data = 1
+        self.rows = Rows()
 
     def prepare(self, latent_dim: int, n_data: int) -> None:
         """Take the size D of the code and the number N of training items; before the first step."""
         self.n_data = n_data
 
-    def forward(self, model: Any, x: Tensor) -> dict[str, Tensor]:
-        """The terms of one batch ``x`` of shape ``(B, C, F, frames)``, each a scalar.
+    @property
+    def adversary(self) -> nn.Module | None:
+        """The network that ``terms["discriminator"]`` trains, if there is one."""
+        return None
+
+    def forward(
+        self, model: Any, x: Tensor, noise: Tensor | None = None, step: Tensor | int = 0
+    ) -> dict[str, Tensor]:
+        """The terms of one batch.
+
+        Parameters
+        ----------
+        model
+            As :func:`fastdis.models.build` makes it.
+        x
+            Features ``(B, C, F, frames)``.
+        noise
+            Standard normal ``(draws, B, D)``; drawn from torch's generator by default.
+        step
+            Steps taken before this one, which weights that are annealed depend on.
+
+        Returns
+        -------
+        dict of str to tensor
+            Scalars.
 
         Raises
         ------
         ValueError, RuntimeError
             If the batch is too small, or :meth:`prepare` was needed and not called.
         """
-        raise TypeError(f"objective {self.name!r} is abstract")
+        if noise is None:
+            kind = x.dtype if x.dtype == torch.float64 else torch.float32
+            noise = torch.randn(
+                self.draws, len(x), model.latent_dim, device=x.device, dtype=kind
+            )  # fmt: skip
+        terms = self.costs(model, x, noise, torch.as_tensor(step, device=x.device))
+        parts = [value for key, value in terms.items() if key != "discriminator"]
+        return {**terms, "loss": torch.stack(parts).sum()}
 
-    def _terms(self, **terms: Tensor) -> dict[str, Tensor]:
-        return {**terms, "loss": torch.stack(list(terms.values())).sum()}
+    @abstractmethod
+    def costs(self, model: Any, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
+        """The terms of :meth:`forward` but ``"loss"``, each times its weight."""
+
+    def _weight(self, name: str, value: float, minimum: float = 0.0) -> None:
+        """A number that weighs a term, checked, as the buffer ``name``."""
+        number = _validation.number(name, value, minimum=minimum)
+        self.register_buffer(name, torch.tensor(number), persistent=False)
 
 
 class BetaVAE(Objective):
     """Reconstruction + beta KL (Higgins et al. 2017, eq. 4)."""
 
+    beta: Tensor
+
     def __init__(
         self, protocol: str = "sound", beta: float = 4.0, variance: float = VARIANCE
     ) -> None:
         super().__init__("beta_vae", protocol, beta=beta, variance=variance)
-        self.beta = _validation.number("beta", beta, minimum=0.0)
+        self._weight("beta", beta)
         self.variance = _validation.number("variance", variance, above=0.0)
 
-    def forward(self, model: Any, x: Tensor) -> dict[str, Tensor]:
+    def costs(self, model: Any, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
         """Terms ``reconstruction`` and ``kl`` (times beta)."""
-        x_hat, mean, logvar, _ = model(x)
-        return self._terms(
-            reconstruction=reconstruction(x, x_hat, self.protocol, self.variance),
-            kl=self.beta * kl_divergence(mean, logvar),
-        )
+        x_hat, mean, logvar, _ = model(x, noise[0])
+        return {
+            "reconstruction": reconstruction(x, x_hat, self.protocol, self.variance, self.rows),
+            "kl": self.beta * kl_divergence(mean, logvar, self.rows),
+        }
 
 
 class VAE(BetaVAE):
@@ -193,6 +285,9 @@ class BetaTCVAE(Objective):
     """
 
     smallest_batch = 2
+    alpha: Tensor
+    beta: Tensor
+    gamma: Tensor
 
     def __init__(
         self,
@@ -207,28 +302,29 @@ class BetaTCVAE(Objective):
             "beta_tcvae", protocol, alpha=alpha, beta=beta, gamma=gamma, estimator=estimator,
             variance=variance,
         )  # fmt: skip
-        self.weights = tuple(
-            _validation.number(key, value, minimum=0.0)
-            for key, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma))
-        )
+        for key, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
+            self._weight(key, value)
         self.estimator = _validation.choice("estimator", estimator, ("mss", "mws"))
         self.variance = _validation.number("variance", variance, above=0.0)
+        self.draws = 2 if protocol == "published" else 1
 
-    def forward(self, model: Any, x: Tensor) -> dict[str, Tensor]:
+    def costs(self, model: Any, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
         """Terms ``reconstruction``, ``mutual_information``, ``total_correlation`` and
         ``dimension_kl``, each times its weight.
         """
-        x_hat, mean, logvar, z = model(x)
+        x_hat, mean, logvar, z = model(x, noise[0])
         if self.protocol == "published":
-            z = model.sample(mean, logvar)
-        parts = kl_decomposition(z, mean, logvar, self.n_data, self.estimator, self.protocol)
-        alpha, beta, gamma = (w * part for w, part in zip(self.weights, parts, strict=True))
-        return self._terms(
-            reconstruction=reconstruction(x, x_hat, self.protocol, self.variance),
-            mutual_information=alpha,
-            total_correlation=beta,
-            dimension_kl=gamma,
+            z = model.sample(mean, logvar, noise[1])
+        z, mean, logvar = (self.rows.gather(part) for part in (z, mean, logvar))
+        information, correlation, dimension = kl_decomposition(
+            z, mean, logvar, self.n_data, self.estimator, self.protocol
         )
+        return {
+            "reconstruction": reconstruction(x, x_hat, self.protocol, self.variance, self.rows),
+            "mutual_information": self.alpha * information,
+            "total_correlation": self.beta * correlation,
+            "dimension_kl": self.gamma * dimension,
+        }
 
 
 class Discriminator(nn.Module):
@@ -263,12 +359,14 @@ class FactorVAE(Objective):
     """
 
     smallest_batch = 4
+    draws = 2
+    gamma: Tensor
 
     def __init__(
         self, protocol: str = "sound", gamma: float = 6.0, variance: float = VARIANCE
     ) -> None:
         super().__init__("factor_vae", protocol, gamma=gamma, variance=variance)
-        self.gamma = _validation.number("gamma", gamma, minimum=0.0)
+        self._weight("gamma", gamma)
         self.variance = _validation.number("variance", variance, above=0.0)
         self.discriminator: Discriminator | None = None
 
@@ -277,32 +375,37 @@ class FactorVAE(Objective):
         super().prepare(latent_dim, n_data)
         self.discriminator = Discriminator(latent_dim)
 
-    def forward(self, model: Any, x: Tensor) -> dict[str, Tensor]:
+    @property
+    def adversary(self) -> nn.Module | None:
+        """The discriminator."""
+        return self.discriminator
+
+    def costs(self, model: Any, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
         """Terms ``reconstruction``, ``kl``, ``total_correlation`` (times gamma), and beside them
         ``discriminator``.
         """
         if self.discriminator is None:
             raise RuntimeError("FactorVAE takes prepare(latent_dim, n_data) before its first batch")
-        half = len(x) // 2
-        x_hat, mean, logvar, z = model(x[:half])
+        (first, rows), (second, others) = self.rows.halves(len(x))
+        x_hat, mean, logvar, z = model(x[first], noise[0, first])
         # Parameters without gradient: this term moves the encoder only.
         frozen = {key: value.detach() for key, value in self.discriminator.named_parameters()}
         logits = torch.func.functional_call(self.discriminator, frozen, (z,))
-        ratio = (logits[:, 0] - logits[:, 1]).mean()
-        terms = self._terms(
-            reconstruction=reconstruction(x[:half], x_hat, self.protocol, self.variance),
-            kl=kl_divergence(mean, logvar),
-            total_correlation=self.gamma * ratio,
-        )
         with torch.no_grad():
-            shuffled = permute_codes(model.sample(*model.encode(x[half : 2 * half])))
+            mine = model.sample(*model.encode(x[second]), noise[0, second])
+            shuffled = others.share(
+                permute_codes(others.gather(mine), others.gather(noise[1, second]))
+            )
         real = self.discriminator(z if self.protocol == "published" else z.detach())
-        joint = torch.zeros(half, dtype=torch.long, device=x.device)
-        terms["discriminator"] = 0.5 * (
-            functional.cross_entropy(real, joint)
-            + functional.cross_entropy(self.discriminator(shuffled), joint + 1)
-        )
-        return terms
+        fake = self.discriminator(shuffled)
+        return {
+            "reconstruction": reconstruction(x[first], x_hat, self.protocol, self.variance, rows),
+            "kl": kl_divergence(mean, logvar, rows),
+            "total_correlation": self.gamma * rows.mean(logits[:, 0] - logits[:, 1]),
+            # Cross-entropies: the first class is the joint distribution's, the second the shuffled.
+            "discriminator": 0.5 * rows.mean(functional.softplus(real[:, 1] - real[:, 0]))
+            + 0.5 * others.mean(functional.softplus(fake[:, 0] - fake[:, 1])),
+        }
 
 
 _REGISTRY: dict[str, Callable[..., Objective]] = {
@@ -340,7 +443,7 @@ def build(name: str, *, protocol: str = "sound", **options: Any) -> Objective:
 
     Examples
     --------
-    >>> build("beta_vae", beta=2.0).beta
+    >>> build("beta_vae", beta=2.0).options["beta"]
     2.0
     """
     cls = _REGISTRY[_validation.choice("name", name, _REGISTRY)]

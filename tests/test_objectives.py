@@ -151,7 +151,7 @@ def test_gradients_of_the_discriminator(protocol, model, x):
 
 def test_permuted_codes_keep_every_margin_and_lose_the_dependence():
     z = torch.arange(1000.0)[:, None].repeat(1, 3)
-    permuted = objectives.permute_codes(z)
+    permuted = objectives.permute_codes(z, torch.rand_like(z))
     assert torch.equal(permuted.sort(dim=0).values, z)
     correlation = np.corrcoef(permuted.numpy().T)[np.triu_indices(3, 1)]
     assert np.abs(correlation).max() < 0.15
@@ -165,7 +165,7 @@ def test_discriminator_learns_the_density_ratio_of_known_gaussians():
     root = torch.tensor([[1.0, 0.0], [0.8, 0.6]])
     for _ in range(400):
         z = torch.randn(256, 2) @ root.T
-        logits = torch.cat([net(z), net(objectives.permute_codes(z))])
+        logits = torch.cat([net(z), net(objectives.permute_codes(z, torch.rand_like(z)))])
         target = torch.arange(2).repeat_interleave(256)
         loss = torch.nn.functional.cross_entropy(logits, target)
         optimizer.zero_grad()

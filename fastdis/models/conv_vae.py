@@ -114,14 +114,20 @@ class ConvVAE(nn.Module):
         x_hat: Tensor = self.decoder(z)
         return x_hat
 
-    def sample(self, mean: Tensor, logvar: Tensor) -> Tensor:
-        """One draw of q(z|x), ``(B, D)``, by the reparameterisation z = mean + std * noise."""
-        return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar)
+    def sample(self, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> Tensor:
+        """One draw of q(z|x), ``(B, D)``, by the reparameterisation z = mean + std * noise.
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """``x`` -> ``(x_hat, mean, logvar, z)`` with one sampled code a row."""
+        The noise is standard normal ``(B, D)``; drawn from torch's generator by default.
+        """
+        noise = torch.randn_like(mean) if noise is None else noise
+        return mean + noise * torch.exp(0.5 * logvar)
+
+    def forward(
+        self, x: Tensor, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """``x`` -> ``(x_hat, mean, logvar, z)`` with one code a row, sampled by ``noise``."""
         mean, logvar = self.encode(x)
-        z = self.sample(mean, logvar)
+        z = self.sample(mean, logvar, noise)
         return self.decode(z), mean, logvar, z
 
 
