@@ -24,7 +24,7 @@ _NAMES = {
         ),
         "features",
     ),
-    **dict.fromkeys(("TrainConfig", "TrainResult", "load", "train"), "training"),
+    **dict.fromkeys(("TrainConfig", "TrainResult", "load", "train", "train_many"), "training"),
     **dict.fromkeys(("get_num_threads", "set_num_threads"), "_threads"),
     "backends": "_backends",
 }  # fmt: skip

@@ -34,6 +34,7 @@ from fastdis.training import TrainConfig as TrainConfig
 from fastdis.training import TrainResult as TrainResult
 from fastdis.training import load as load
 from fastdis.training import train as train
+from fastdis.training import train_many as train_many
 
 __version__: str
 __all__: list[str]

@@ -1,13 +1,17 @@
 """Training state on disk: safetensors with JSON beside the tensors in one file, no pickle.
 
 One file holds everything a run needs to go on, so that a kill between two writes cannot leave
-weights of one step beside the optimizer of another.
+weights of one step beside the optimizer of another. A checksum tells a file that was altered, and
+the one before it stays until the next is whole.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,11 @@ from torch import Tensor, nn
 
 from fastdis import _files
 
-FORMAT, VERSION = "fastdis-checkpoint", 1
+FORMAT, VERSION = "fastdis-checkpoint", 2
+
+
+class VersionError(ValueError):
+    """A whole checkpoint that another version of the package wrote."""
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -27,19 +35,70 @@ def save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) ->
     OSError
         If the disk is full or cannot be written; what was there before stays.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    metadata = {"format": FORMAT, "version": str(VERSION), "state": json.dumps(state)}
-    # A copy each: safetensors refuses channels-last strides and tensors that share memory.
-    copies = {
-        key: torch.empty(t.shape, dtype=t.dtype).copy_(t.detach()) for key, t in tensors.items()
-    }
     with _files.replacing(path) as partial:
-        try:
-            save_file(copies, partial, metadata)
-        except SafetensorError as error:  # its word for a full disk, too
-            raise OSError(f"cannot write {path}: {error}") from error
+        _write(partial, path, tensors, state)
+
+
+def save_rotating(
+    path: Path, previous: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]
+) -> None:
+    """As :func:`save`; the file that was at ``path`` is then at ``previous``, in the same folder.
+
+    A stop at any moment leaves a whole file at one of the two, for :func:`load_newest`: the new one
+    is on the disk before either is renamed, and a damaged one never takes a whole one's place.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or cannot be written; what was there before stays.
+    """
+    with _files.replacing(path) as partial:
+        _write(partial, path, tensors, state)
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())  # before the renames: they could reach the disk first
+        if _whole(path):
+            os.replace(path, previous)
+
+
+def _write(
+    partial: Path, path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]
+) -> None:
+    from safetensors.torch import save
+
+    plain, told = _plain(tensors), json.dumps(state)
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "state": told,
+        "checksum": _checksum(plain, told),
+    }
+    data = save(plain, metadata)  # its save_file leaves a hidden file of its own after a kill
+    try:
+        partial.write_bytes(data)
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As safetensors takes them: in rows, of memory of their own; copied where they are not."""
+    result: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for key, tensor in tensors.items():
+        t = tensor.detach().cpu().contiguous()
+        result[key] = t.clone() if t.untyped_storage().data_ptr() in seen else t
+        seen.add(t.untyped_storage().data_ptr())
+    return result
+
+
+def _checksum(tensors: Mapping[str, Tensor], state: str) -> str:
+    """CRC-32 of the state, then of every tensor's name, dtype, shape and bytes, sorted by name."""
+    crc = zlib.crc32(state.encode())
+    for key in sorted(tensors):
+        t = tensors[key]
+        crc = zlib.crc32(f"\0{key} {t.dtype} {tuple(t.shape)}\0".encode(), crc)
+        # Bytes as they lie: NumPy knows no bfloat16, and a tensor without axes has no other view.
+        crc = zlib.crc32(t.reshape(-1).view(torch.uint8).numpy().data, crc)
+    return f"{crc:08x}"
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Any]:
@@ -50,23 +109,66 @@ def load(path: Path) -> tuple[dict[str, Tensor], Any]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is truncated, foreign, or of another version.
+        If the file is truncated, altered, foreign, or (:class:`VersionError`) of another version.
     """
     from safetensors import SafetensorError, safe_open
 
     what = "a fastdis checkpoint"
     with (
-        _files.reading(path, what, (SafetensorError, json.JSONDecodeError)),
+        _files.reading(path, what, (SafetensorError,)),
         safe_open(path, framework="pt") as file,
     ):
         metadata = file.metadata() or {}
         if metadata.get("format") != FORMAT:
             raise ValueError(f"{path} is not {what}")
         if metadata.get("version") != str(VERSION):
-            raise ValueError(
+            raise VersionError(
                 f"{path} is of version {metadata.get('version')}, this reads {VERSION}"
             )
-        return {key: file.get_tensor(key) for key in file.keys()}, json.loads(metadata["state"])  # noqa: SIM118
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    told = metadata.get("state", "")
+    if metadata.get("checksum") != _checksum(tensors, told):
+        raise ValueError(f"{path} is damaged: its checksum differs")
+    return tensors, json.loads(told)
+
+
+def load_newest(path: Path, previous: Path) -> Iterator[tuple[Path, dict[str, Tensor], Any]]:
+    """What :func:`save_rotating` wrote, newest first: the file, its tensors and its state.
+
+    Each is read when it is asked for, and a damaged one is left out with a warning that names it.
+    Nothing comes if neither file is there.
+
+    Raises
+    ------
+    ValueError
+        If files are there and none of them can be read, or one (:class:`VersionError`) is of
+        another version: that is no damage, and to go on from an older one would lose work.
+    """
+    faults: list[str] = []
+    found = False
+    for each in (path, previous):
+        try:
+            tensors, state = load(each)
+        except FileNotFoundError:
+            continue
+        except VersionError:
+            raise
+        except ValueError as fault:
+            warnings.warn(f"checkpoint left out: {fault}", stacklevel=2)
+            faults.append(str(fault))
+            continue
+        found = True
+        yield each, tensors, state
+    if faults and not found:
+        raise ValueError(f"no checkpoint can be read: {'; '.join(faults)}")
+
+
+def _whole(path: Path) -> bool:
+    try:
+        load(path)
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def of_module(prefix: str, module: nn.Module) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ place in the clip, then the Box-Muller transform: any sample of any clip without
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -191,3 +192,18 @@ def _refuse(clip: NDArray[np.float32], ratio: float, key: int, index: np.uint64,
         f"snr_db takes ratios that leave the noise a root mean square up to {LOUDEST:g}, got "
         f"{ratio:g} for clip {i}, whose own is {level:.3g}"
     )
+
+
+def key(stream: tuple[int, ...]) -> int:
+    """A seed of 64 bits that stands for several integers."""
+    return int(np.random.SeedSequence(stream).generate_state(1, np.uint64)[0])
+
+
+def normals(seed: int, index: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Standard normals: the beginning of the stream that :func:`add_noise` adds to clip ``index``.
+
+    A function of the seed, the index and the place alone.
+    """
+    out = np.empty(math.prod(shape), np.float32)
+    _kernels.get("normals")(seed, index, 0, out)
+    return out.reshape(shape)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ import torch
 
 from fastdis import _checkpoints, _files
 
-BEST, LAST, CONFIG, LOG = "best.safetensors", "last.safetensors", "config.json", "log.jsonl"
+BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
+CONFIG, LOG, PLAN = "config.json", "log.jsonl", "plan.json"
+_PROBE = "probe.json"  # whether the folder can be written, asked before the first step
 # Choices of a TrainConfig that change nothing of what is learned.
 _INCIDENTAL = ("path", "progress", "tensorboard", "device")
 
@@ -24,6 +28,7 @@ class Progress:
     epoch: int = 0  # finished epochs
     step: int = 0  # finished steps of the epoch under way
     seconds: float = 0.0  # spent in it
+    waited: float = 0.0  # of them, for batches
     clips: int = 0
     sums: dict[str, float] = field(default_factory=dict)  # of each term times its clips
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -47,19 +52,49 @@ def describe(model: Any, objective: Any, dataset: Any, config: Any) -> dict[str,
 
 
 class RunFolder:
-    """The files of one run; every method does nothing where ``path`` is None."""
+    """The files of one run; nothing is written where ``path`` is None or ``writes`` is False."""
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, *, writes: bool = True, tensorboard: bool = False) -> None:
         self.path = Path(path) if path is not None else None
+        self.writes = writes and path is not None
+        self._events = _tensorboard(path) if tensorboard and self.writes else None
 
-    def resume(
-        self, told: dict[str, Any], model: Any, objective: Any,
-        optimizers: list[torch.optim.Optimizer], device: torch.device,
-    ) -> Progress:  # fmt: skip
-        """Write the description, or hold it against what is there and load where it stopped."""
-        if self.path is None:
-            return Progress()
-        self.path.mkdir(parents=True, exist_ok=True)
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """The folder is made, and no other process writes to it meanwhile.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, or another process is at it.
+        """
+        if self.path is None or not self.writes:
+            yield
+            return
+        with ExitStack() as held:
+            try:
+                held.enter_context(_files.only_writer(self.path))
+                _files.write_json(self.path / _PROBE, {})
+                (self.path / _PROBE).unlink()
+            except BlockingIOError:
+                raise
+            except OSError as error:
+                told = f"path takes a folder that can be written, got {self.path}: {error}"
+                raise type(error)(told) from error
+            if self._events is not None:
+                held.callback(self._events.close)
+            yield
+
+    def hold_against(self, told: dict[str, Any]) -> None:
+        """Write the description, or hold it against what is there.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds another run; the error names the first difference.
+        """
+        if self.path is None or not self.writes:
+            return
         _files.remove_partial(self.path)
         config = self.path / CONFIG
         if config.exists():
@@ -67,36 +102,43 @@ class RunFolder:
             with _files.reading(config, "a run's config.json", (AttributeError, TypeError)):
                 _hold_against(config, before, told)
         _files.write_json(config, told)
-        at = Progress()
-        if (self.path / LAST).exists():
-            at = self._load(model, objective, optimizers, device)
-        with _files.replacing(self.path / LOG) as partial:
-            rows = "".join(json.dumps(row) + "\n" for row in at.history)
-            partial.write_text(rows, encoding="utf-8")
-        return at
 
-    def _load(
+    def resume(
         self, model: Any, objective: Any, optimizers: list[torch.optim.Optimizer],
         device: torch.device,
     ) -> Progress:  # fmt: skip
-        path = self.path / LAST  # type: ignore[operator]
-        tensors, state = _checkpoints.load(path)
-        _checkpoints.into_module("model", model, tensors, path)
-        _checkpoints.into_module("objective", objective, tensors, path)
-        for number, optimizer in enumerate(optimizers):
-            _checkpoints.into_optimizer(f"optimizer{number}", optimizer, tensors)
-        torch.set_rng_state(tensors["rng.cpu"])
-        if "rng.cuda" in tensors and device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["rng.cuda"], device)
-        if state["best_loss"] is None:  # JSON has no infinity
-            state["best_loss"] = math.inf
-        return Progress(**state)
+        """Load where the run stopped, from the newest checkpoint that is whole."""
+        at = Progress()
+        if self.path is None:
+            return at
+        for path, tensors, state in _checkpoints.load_newest(
+            self.path / LAST, self.path / PREVIOUS
+        ):
+            at = _restore(path, tensors, state, model, objective, optimizers, device)
+            break
+        if self.writes:
+            with _files.replacing(self.path / LOG) as partial:
+                rows = "".join(json.dumps(row) + "\n" for row in at.history)
+                partial.write_text(rows, encoding="utf-8")
+        return at
+
+    def plan(self, device: torch.device) -> dict[str, Any] | None:
+        """How the steps of the run were computed so far, if that was on such a device."""
+        if self.path is None or not (self.path / PLAN).exists():
+            return None
+        told: dict[str, Any] = _files.read_json(self.path / PLAN, "a run's plan.json")
+        return told if isinstance(told, dict) and told.get("device") == device.type else None
+
+    def save_plan(self, told: dict[str, Any]) -> None:
+        """For a run that goes on."""
+        if self.path is not None and self.writes:
+            _files.write_json(self.path / PLAN, told)
 
     def save_last(
         self, model: Any, objective: Any, optimizers: list[torch.optim.Optimizer], at: Progress
     ) -> None:
-        """Everything needed to go on from ``at``."""
-        if self.path is None:
+        """Everything needed to go on from ``at``; the checkpoint before it is kept."""
+        if self.path is None or not self.writes:
             return
         tensors = {
             **_checkpoints.of_module("model", model),
@@ -110,19 +152,49 @@ class RunFolder:
             tensors |= _checkpoints.of_optimizer(f"optimizer{number}", optimizer)
         state = asdict(at)
         state["best_loss"] = at.best_loss if math.isfinite(at.best_loss) else None
-        _checkpoints.save(self.path / LAST, tensors, state)
+        _checkpoints.save_rotating(self.path / LAST, self.path / PREVIOUS, tensors, state)
 
     def save_best(self, model: Any, at: Progress) -> None:
         """The weights of the best epoch so far."""
-        if self.path is not None:
+        if self.path is not None and self.writes:
             state = {"history": at.history, "best_epoch": at.best_epoch}
             _checkpoints.save(self.path / BEST, _checkpoints.of_module("model", model), state)
 
     def log(self, row: dict[str, Any]) -> None:
         """One more epoch in ``log.jsonl``."""
-        if self.path is not None:
-            with open(self.path / LOG, "a", encoding="utf-8") as log:
-                log.write(json.dumps(row) + "\n")
+        if self.path is None or not self.writes:
+            return
+        with open(self.path / LOG, "a", encoding="utf-8") as log:
+            log.write(json.dumps(row) + "\n")
+        if self._events is not None:
+            for part in ("train", "validation"):
+                for key, value in row[part].items():
+                    self._events.add_scalar(f"{key}/{part}", value, row["epoch"])
+            self._events.add_scalar("clips_per_second", row["clips_per_second"], row["epoch"])
+
+
+def _restore(
+    path: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any], model: Any,
+    objective: Any, optimizers: list[torch.optim.Optimizer], device: torch.device,
+) -> Progress:  # fmt: skip
+    _checkpoints.into_module("model", model, tensors, path)
+    _checkpoints.into_module("objective", objective, tensors, path)
+    for number, optimizer in enumerate(optimizers):
+        _checkpoints.into_optimizer(f"optimizer{number}", optimizer, tensors)
+    torch.set_rng_state(tensors["rng.cpu"])
+    if "rng.cuda" in tensors and device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["rng.cuda"], device)
+    if state["best_loss"] is None:  # JSON has no infinity
+        state["best_loss"] = math.inf
+    return Progress(**state)
+
+
+def _tensorboard(path: str | None) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImportError("tensorboard=True needs: pip install 'fastdis[tensorboard]'") from error
+    return SummaryWriter(path)
 
 
 def _hold_against(path: Path, before: Any, told: dict[str, Any]) -> None:
@@ -136,7 +208,8 @@ def _hold_against(path: Path, before: Any, told: dict[str, Any]) -> None:
         was, now = before.get(part, {}), told[part]
         for key in sorted(was.keys() | now.keys()):
             # Through JSON, as a tuple comes back as a list.
-            if was.get(key) != json.loads(json.dumps(now.get(key))) and key != "epochs":
+            free = key == "epochs" and told["config"].get("schedule") == "constant"
+            if was.get(key) != json.loads(json.dumps(now.get(key))) and not free:
                 raise ValueError(
                     f"path {path.parent} holds another run: {part} {key} was {was.get(key)!r}, "
                     f"is {now.get(key)!r}"

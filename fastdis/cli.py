@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-OBJECTIVES = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
+STUDIED = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
+OBJECTIVES = (*STUDIED, "annealed_vae", "dip_vae_i", "dip_vae_ii", "info_vae", "ada_gvae")
 ESTIMATORS = ("plugin", "miller_madow", "kraskov")
 CONVENTIONS = ("standard", "disentanglement_lib", "ubisoft", "published")
 
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--dataset", help="an .npz file or a folder of shards [default: a SynTone]")
     train.add_argument("--path", default="runs/train", help="run folder, one folder a model inside")
     train.add_argument(
-        "--objective", nargs="+", default=list(OBJECTIVES), choices=OBJECTIVES, help="one or more"
+        "--objective", nargs="+", default=list(STUDIED), choices=OBJECTIVES, help="one or more"
     )
     train.add_argument(
         "--protocol",
@@ -126,6 +127,17 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--tensorboard", action="store_true", help="write its events, too")
 
     _add_eval(add("eval", _eval, "Score trained models, or files of factors and codes."))
+
+    export = add("export", _export, "Write a trained model for use elsewhere.")
+    export.add_argument("--path", required=True, help="the run folder of the model")
+    export.add_argument(
+        "--format", default="both", choices=("safetensors", "torch_export", "both"),
+        help="weights and their description, graphs for torch alone, or both",
+    )  # fmt: skip
+    export.add_argument("--to", metavar="FOLDER", help="where to write [default: PATH/export]")
+    export.add_argument(
+        "--which", default="last", choices=("best", "last"), help="of the run's weights"
+    )
 
     report = add("report", _report, "Write a finished study's report page again.")
     report.add_argument("--path", required=True, help="the run folder")
@@ -306,6 +318,15 @@ def _eval(options: argparse.Namespace) -> None:
         told = _eval.files(options.factors, options.codes, how=how, **shared)
     for text in told:
         print(text)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from fastdis import _export
+
+    formats = _export.FORMATS if options.format == "both" else (options.format,)
+    written = _export.export(options.path, options.to, formats, options.which)
+    for file in written.values():
+        print(file)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -1,17 +1,19 @@
-"""The training loop: one function, readable from top to bottom.
+"""The training loop, readable from top to bottom, for one model or for many in step.
 
-A run folder holds ``config.json`` (what was trained, on what, how), ``log.jsonl`` (a row an epoch),
-``best.safetensors`` (the weights of the best validation loss) and ``last.safetensors`` (everything
-needed to go on). A run that was stopped goes on where it stopped and ends with the same weights.
+A run folder holds ``config.json`` (what was trained, on what, how), ``plan.json`` (how the steps
+are computed on this machine), ``log.jsonl`` (a row an epoch), ``best.safetensors`` (the weights of
+the best validation loss), ``last.safetensors`` (everything needed to go on) and the one before it.
+A run that was stopped goes on where it stopped and ends with the same weights.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,50 +23,68 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from fastdis import _checkpoints, _files, _validation, models, objectives
+from fastdis import _plans, _validation, datasets, models, objectives
+from fastdis._clips import Clips, Indices, check_device, clips_of, split
+from fastdis._feeding import Batch, Feed
 from fastdis._interrupt import stop_requests
-from fastdis._runs import CONFIG, LAST, Progress, RunFolder, describe
-from fastdis._train_config import TrainConfig
+from fastdis._parallel import Processes, device_of
+from fastdis._plans import Choice
+from fastdis._runs import Progress, RunFolder, describe
+from fastdis._steps import Plan
+from fastdis._teams import Team, Trainee, team
+from fastdis._train_config import MEASURE, TrainConfig
+from fastdis._trained import TrainResult, dataset_options, encode, load
 from fastdis.datasets import Dataset
 
 __all__ = [
-    "TrainConfig", "TrainResult", "check_device", "dataset_options", "encode", "evaluate", "load",
-    "split", "train",
+    "NonFiniteLossError", "TrainConfig", "TrainResult", "check_device", "dataset_options", "encode",
+    "evaluate", "load", "split", "train", "train_many",
 ]  # fmt: skip
 
 # Steps between two looks at the losses. A look waits for a GPU; on a CPU it costs nothing.
 _READ_BACK = {"cpu": 1, "cuda": 20}
 
 
-@dataclass(frozen=True)
-class TrainResult:
-    """What came out.
+class NonFiniteLossError(FloatingPointError):
+    """A term of the loss is infinite or NaN; the last good checkpoint stays.
 
     Attributes
     ----------
-    model, objective
-        With the weights after the last epoch.
-    history
-        A row an epoch: ``epoch``, ``train`` and ``validation`` (mean of each term over the clips),
-        ``seconds``, ``clips_per_second``.
-    best_epoch
-        Whose weights ``best.safetensors`` holds; 0 if nothing was trained.
-    config
-        As it was given.
+    term : str
+        The first that is.
+    epoch, step : int
+        Where, counted from 1.
+    indices : ndarray of int64 (B,)
+        The clips of that batch.
     """
 
-    model: Any
-    objective: objectives.Objective
-    history: list[dict[str, Any]]
-    best_epoch: int
-    config: TrainConfig
+    def __init__(self, term: str, value: float, epoch: int, step: int, indices: Indices) -> None:
+        self.term, self.epoch, self.step, self.indices = term, epoch, step, indices
+        shown = ", ".join(map(str, indices[:8].tolist())) + (", ..." if len(indices) > 8 else "")
+        super().__init__(
+            f"term {term!r} of the loss is {value} at step {step} of epoch {epoch}; "
+            f"the batch held the clips {shown} ({len(indices)} in all)"
+        )
 
 
-def split(n: int, validation: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """``(training rows, held-out rows)`` of n, as scikit-learn's ``train_test_split`` has them."""
-    order = np.random.RandomState(seed).permutation(n)
-    held_out = math.ceil(n * validation)
-    return order[held_out:], order[:held_out]
+@dataclass(eq=False)
+class _Run(Trainee):
+    """A trainee, its folder, and where it stands."""
+
+    folder: RunFolder = field(default_factory=lambda: RunFolder(None))
+    at: Progress = field(default_factory=Progress)
+
+    @property
+    def done(self) -> bool:
+        config: TrainConfig = self.config
+        tired = (
+            config.patience is not None and self.at.epoch - self.at.best_epoch >= config.patience
+        )
+        return tired or self.at.epoch >= config.epochs
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.at.epoch, self.at.step
 
 
 def train(
@@ -76,7 +96,8 @@ def train(
     """Train a model, or go on with a run that was stopped.
 
     Ctrl-C, SIGTERM, a kill or a full disk leave a run folder from which the same call goes on;
-    on a CPU it ends with the weights of the unbroken run, bit for bit.
+    on a CPU it ends with the weights of the unbroken run, bit for bit. Started by ``torchrun``,
+    each process takes its part of every batch, and the first one writes the folder.
 
     Parameters
     ----------
@@ -94,292 +115,336 @@ def train(
     ValueError
         If the model does not fit the data set, a batch does not fit the training clips, or the
         run folder holds another run.
+    OSError
+        If the run folder cannot be written, or another process is at it.
     RuntimeError
         If the device is not there.
-    FloatingPointError
+    NonFiniteLossError
         If a term of the loss stops being finite; the last good checkpoint stays.
     KeyboardInterrupt
         After Ctrl-C, once the checkpoint is written.
     """
     config = config or TrainConfig()
-    rows, held_out = _check(model, objective, dataset, config)
-    device = torch.device(config.device)
-    lock = _files.only_writer(config.path) if config.path is not None else nullcontext()
-    with lock, _seeded(config.seed, device), stop_requests() as stop:
-        objective.prepare(model.latent_dim, len(rows))
-        _place(model, device)
-        objective.to(device)
-        optimizers = _optimizers(model, objective, config)
-        folder = RunFolder(config.path)
-        told = describe(model, objective, dataset, config)
-        at = folder.resume(told, model, objective, optimizers, device)
-        look = _READ_BACK.get(device.type, 1)
-        writer = _tensorboard(config.path) if config.tensorboard else None
-
-        while at.epoch < config.epochs and not _out_of_patience(at, config):
-            order = np.random.default_rng((config.seed, at.epoch)).permutation(rows)
-            batches = _batches(order, config.batch_size, objective.smallest_batch)
-            model.train()
-            with _bar(len(order), at, config) as bar:
-                sums: list[Tensor] = []
-                started = time.perf_counter()
-                for number in range(at.step, len(batches)):
-                    x = _to_device(dataset.features(batches[number]), device)
-                    terms = objective(model, x)
-                    for optimizer in optimizers:
-                        optimizer.zero_grad(set_to_none=True)
-                    (terms["loss"] + terms.get("discriminator", 0.0)).backward()
-                    for optimizer in optimizers:
-                        optimizer.step()
-                    sums.append(torch.stack(list(terms.values())).detach().double() * len(x))
-                    at.step, at.clips = number + 1, at.clips + len(x)
-                    bar.update(len(x))
-                    if stop or at.step % look == 0 or at.step == len(batches):
-                        _read_back(list(terms), sums, at, bar)
-                    if stop:
-                        at.seconds += time.perf_counter() - started
-                        folder.save_last(model, objective, optimizers, at)
-                        raise stop[0]
-                at.seconds += time.perf_counter() - started
-
-            row: dict[str, Any] = {
-                "epoch": at.epoch + 1,
-                "train": {key: value / at.clips for key, value in at.sums.items()},
-                "validation": evaluate(model, objective, dataset, held_out, config.batch_size),
-                "seconds": at.seconds,
-                "clips_per_second": at.clips / at.seconds,
-            }
-            at.history.append(row)
-            at.epoch, at.step, at.seconds, at.clips, at.sums = at.epoch + 1, 0, 0.0, 0, {}
-            loss = (row["validation"] or row["train"])["loss"]
-            if not math.isfinite(loss):
-                raise FloatingPointError(f"validation loss is {loss} after epoch {at.epoch}")
-            if loss < at.best_loss:
-                at.best_loss, at.best_epoch = loss, at.epoch
-                folder.save_best(model, at)
-            folder.save_last(model, objective, optimizers, at)
-            folder.log(row)
-            if writer is not None:
-                _write_events(writer, row)
-            if stop:
-                raise stop[0]
-
-        if writer is not None:
-            writer.close()
-        if stop:  # asked for while a finished run was loading
-            raise stop[0]
-    return TrainResult(model, objective, at.history, at.best_epoch, config)
+    return _train([_Run(model, objective, config)], dataset, config, MEASURE)[0]
 
 
-def evaluate(
-    model: Any, objective: objectives.Objective, dataset: Dataset, rows: NDArray[np.int64],
-    batch_size: int = 64,
-) -> dict[str, float]:  # fmt: skip
-    """The mean of each term over some clips, without training; empty if there are none."""
-    device = next(model.parameters()).device
-    sums: dict[str, float] = {}
-    count = 0
-    model.eval()
-    with torch.no_grad():
-        for indices in _batches(rows, batch_size, objective.smallest_batch):
-            x = _to_device(dataset.features(indices), device)
-            for key, value in objective(model, x).items():
-                sums[key] = sums.get(key, 0.0) + float(value) * len(x)
-            count += len(x)
-    return {key: value / count for key, value in sums.items()}
+def train_many(
+    model: Any,
+    objective: objectives.Objective,
+    dataset: Dataset,
+    config: TrainConfig | None = None,
+    *,
+    seeds: Iterable[int] = range(10),
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    engine: str = MEASURE,
+) -> list[TrainResult]:
+    """Train a model for every seed, and for every combination of an objective's options, in step.
 
-
-def encode(
-    model: Any, dataset: Dataset, rows: NDArray[np.int64], *, batch_size: int = 256
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and log-variance of the codes of some clips, each ``(N, D)``."""
-    device = next(model.parameters()).device
-    means, logvars = [np.empty((0, model.latent_dim), np.float32)], []
-    logvars.append(means[0])
-    model.eval()
-    with torch.no_grad():
-        for start in range(0, len(rows), batch_size):
-            x = _to_device(dataset.features(rows[start : start + batch_size]), device)
-            mean, logvar = model.encode(x)
-            means.append(mean.float().cpu().numpy())
-            logvars.append(logvar.float().cpu().numpy())
-    return np.concatenate(means), np.concatenate(logvars)
-
-
-def load(path: str | Path, *, which: str = "last", device: str = "cpu") -> TrainResult:
-    """A trained model from its run folder.
+    Each comes out as :func:`train` alone would give it, up to rounding, with its own weights,
+    order of clips and noise, and with a run folder of its own, such as
+    ``path/beta=4.0_seed=0``, from which it goes on.
 
     Parameters
     ----------
-    path
-        The run folder.
-    which
-        ``"last"`` or ``"best"``.
-    device
-        Where to put the model.
+    model, objective
+        Which architecture and objective; both are built anew for each run.
+    dataset, config
+        As in :func:`train`; ``config.seed`` is replaced by each seed.
+    seeds
+        Of the initial weights, the order of the clips, and the noise.
+    grid
+        Values of options of the objective, such as ``{"beta": [1, 4, 8]}``.
+    engine
+        ``"stacked"``: one batched model, by ``torch.func.vmap``; ``"threads"``: a thread a model,
+        as many at once as :func:`fastdis.get_num_threads`; ``"measure"``: the faster one.
+
+    Returns
+    -------
+    list of TrainResult
+        For each combination of the grid, all seeds.
 
     Raises
     ------
-    FileNotFoundError
-        If the folder holds no run, or no such checkpoint.
-    ValueError
-        If a file is truncated, foreign, or of another architecture or version.
+    TypeError, ValueError
+        As :func:`train`; if ``seeds`` or a list of the grid is empty or holds a value twice, an
+        option is unknown, or the engine cannot stack what the runs differ in.
     """
-    folder = Path(path)
-    _validation.choice("which", which, ("last", "best"))
-    told = _files.read_json(folder / CONFIG, "a run's config.json")
-    with _files.reading(folder / CONFIG, "a run's config.json", (KeyError, TypeError)):
-        model = models.build(**told["model"], seed=0)
-        objective = objectives.build(
-            told["objective"]["name"],
-            protocol=told["objective"]["protocol"],
-            **told["objective"]["options"],
-        )
-        config = TrainConfig(**{**told["config"], "path": str(folder), "device": device})
-        with _seeded(0, torch.device("cpu")):
-            objective.prepare(model.latent_dim, told["n_train"])
-    tensors, state = _checkpoints.load(folder / f"{which}.safetensors")
-    _checkpoints.into_module("model", model, tensors, folder / f"{which}.safetensors")
-    if which == "last":
-        _checkpoints.into_module("objective", objective, tensors, folder / LAST)
-    _place(model, torch.device(device))
-    model.eval()
-    objective.to(device)
-    return TrainResult(model, objective, state["history"], state["best_epoch"], config)
-
-
-def dataset_options(path: str | Path) -> dict[str, Any]:
-    """What a run folder was trained on, as :func:`fastdis.datasets.build` takes it.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the folder holds no run, or its ``config.json`` is damaged.
-    """
-    config = Path(path) / CONFIG
-    told = _files.read_json(config, "a run's config.json")
-    with _files.reading(config, "a run's config.json", (KeyError, TypeError)):
-        options: dict[str, Any] = dict(told["dataset"])
-    return options
-
-
-def _check(
-    model: Any, objective: objectives.Objective, dataset: Dataset, config: TrainConfig
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Everything that could go wrong, before the first step."""
-    if tuple(model.input_shape) != tuple(dataset.feature_shape):
-        raise ValueError(
-            f"model takes input of shape {tuple(model.input_shape)}, "
-            f"the data set has features of shape {tuple(dataset.feature_shape)}"
-        )
-    rows, held_out = split(len(dataset), config.validation, config.split_seed)
-    if config.batch_size < objective.smallest_batch:
-        raise ValueError(
-            f"batch_size takes an integer >= {objective.smallest_batch} for objective "
-            f"{objective.name!r}, got {config.batch_size}"
-        )
-    if 0 < len(held_out) < objective.smallest_batch:
-        raise ValueError(
-            f"validation takes 0, or a share of at least {objective.smallest_batch} clips for "
-            f"objective {objective.name!r}, got {config.validation:g} of {len(dataset)}"
-        )
-    if len(rows) < config.batch_size:
-        raise ValueError(
-            f"batch_size takes at most the number of training clips, {len(rows)} "
-            f"of {len(dataset)}, got {config.batch_size}"
-        )
-    check_device(config.device)
-    return rows, held_out
-
-
-def check_device(device: str) -> torch.device:
-    """``device`` for torch.
-
-    Raises
-    ------
-    RuntimeError
-        If it is unknown, or no CUDA device where one is asked for.
-    """
-    found = torch.device(device)
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise RuntimeError(
-            f"device {device!r} was asked for; there are {torch.cuda.device_count()} CUDA devices"
-        )
-    return found
-
-
-def _place(model: Any, device: torch.device) -> None:
-    """Channels-last is up to three times faster for these convolutions on a CPU."""
-    model.to(device, memory_format=torch.channels_last)
-
-
-def _to_device(features: NDArray[np.float32], device: torch.device) -> Tensor:
-    return torch.from_numpy(features).to(device)
-
-
-def _batches(order: NDArray[np.int64], size: int, smallest: int) -> list[NDArray[np.int64]]:
-    """The rows in runs of ``size``; a last one too small for the objective is left out."""
-    runs = [order[start : start + size] for start in range(0, len(order), size)]
-    return [run for run in runs if len(run) >= smallest]
-
-
-def _optimizers(
-    model: Any, objective: objectives.Objective, config: TrainConfig
-) -> list[torch.optim.Optimizer]:
-    cls = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-    result: list[torch.optim.Optimizer] = [
-        cls(
-            model.parameters(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
-    ]
-    own = list(objective.parameters())
-    if own:
-        rate = config.discriminator_learning_rate
-        result.append(torch.optim.Adam(own, lr=rate, betas=(0.5, 0.9), fused=True))
-    return result
-
-
-def _read_back(keys: list[str], sums: list[Tensor], at: Progress, bar: Any) -> None:
-    """Move the sums to the host, hold them against infinity and NaN, and show them."""
-    for key, value in zip(keys, torch.stack(sums).sum(dim=0).tolist(), strict=True):
-        at.sums[key] = at.sums.get(key, 0.0) + value
-    sums.clear()
-    for key, total in at.sums.items():
-        if not math.isfinite(total):
-            raise FloatingPointError(
-                f"term {key!r} of the loss is {total} by step {at.step} of epoch {at.epoch + 1}"
+    config = config or TrainConfig()
+    runs = []
+    for values, seed in itertools.product(_combinations(grid or {}), _distinct("seeds", seeds)):
+        label = "_".join(f"{key}={value}" for key, value in {**values, "seed": seed}.items())
+        path = None if config.path is None else str(Path(config.path) / label)
+        runs.append(
+            _Run(
+                models.build(**model.options(), seed=seed),
+                objectives.build(
+                    objective.name, protocol=objective.protocol, **{**objective.options, **values}
+                ),
+                replace(config, seed=seed, path=path),
             )
+        )
+    _validation.choice("engine", engine, ("stacked", "threads", MEASURE))
+    return _train(runs, dataset, config, engine)
+
+
+def _train(
+    runs: list[_Run], dataset: Dataset, config: TrainConfig, engine: str
+) -> list[TrainResult]:
+    device = device_of(check_device(config.device))
+    processes = Processes(device)
+    if len(runs) > 1 and processes.size > 1:
+        raise ValueError(f"train_many takes one process, got {processes.size}")
+    clips = clips_of(runs[0].model, runs[0].objective, dataset, config, processes.size)
+    for run in runs:
+        run.folder = RunFolder(
+            run.config.path, writes=processes.first, tensorboard=config.tensorboard
+        )
+    with ExitStack() as held:
+        for run in runs:
+            held.enter_context(run.folder.locked())
+        held.enter_context(_seeded(config.seed, device))
+        stop = held.enter_context(stop_requests())
+        dataset = _near(dataset, device)
+        choice = _start(runs, dataset, clips, device, engine, processes)
+        feed = _feed(runs[0], dataset, device, choice.plan, processes)
+
+        together: Team | None = None
+        held.callback(lambda: together.close() if together is not None else None)
+        while pending := [run for run in runs if not run.done]:
+            # Those behind go first, should a kill have struck between two checkpoints.
+            first = min(run.place for run in pending)
+            group = [run for run in pending if run.place == first]
+            if together is None or together.trainees != group:
+                if together is not None:
+                    together.close()
+                together = team(group, choice.plan, device, processes.join(group, stop))
+            _epoch(together, group, feed, clips, processes, stop)
+            _finish_epoch(together, group, feed, clips, processes)
+            if processes.agreed_to_stop(stop):
+                raise _why(stop)
+        processes.wait()  # until the files are there for all
+        if stop:  # asked for while a finished run was loading
+            raise stop[0]
+    return [
+        TrainResult(run.model, run.objective, run.at.history, run.at.best_epoch, run.config, choice)
+        for run in runs
+    ]
+
+
+def _start(
+    runs: list[_Run], dataset: Dataset, clips: Clips, device: torch.device, engine: str,
+    processes: Processes,
+) -> Choice:  # fmt: skip
+    """Objectives ready, the plan chosen, all in its place, and what was stopped where it was."""
+    config = runs[0].config
+    for run in runs:
+        torch.manual_seed(run.config.seed)
+        run.objective.prepare(run.model.latent_dim, len(clips.training))
+        run.folder.hold_against(describe(run.model, run.objective, dataset, run.config))
+    processes.wait()  # until the first one is sure of the folder
+    told = runs[0].folder.plan(device)
+    if told is not None:
+        choice = Choice.from_dict(told)
+    else:
+        first = clips.epoch(config.seed, 0)
+
+        def sample(plan: Plan) -> Batch:
+            feed = _feed(runs[0], dataset, device, plan, processes)
+            alike = [first] * len(runs), [config.seed] * len(runs)
+            with closing(feed.training(*alike, epoch=0, first=0)) as made:
+                return next(made)
+
+        steps = config.epochs * len(first)
+        choice = _plans.choose(runs, config, device, engine, sample, steps, processes.size)
+    for run in runs:
+        run.folder.save_plan({"device": device.type, **choice.to_dict()})
+        run.place_on(choice.plan, device)
+        torch.manual_seed(run.config.seed)
+        run.at = run.folder.resume(run.model, run.objective, run.optimizers, device)
+    return choice
+
+
+def _feed(
+    run: _Run, dataset: Dataset, device: torch.device, plan: Plan, processes: Processes
+) -> Feed:
+    shape = (run.objective.draws, run.model.latent_dim)
+    return Feed(dataset, device, plan, shape, processes.part)
+
+
+def _near(dataset: Dataset, device: torch.device) -> Dataset:
+    """On a GPU the features in its memory, if there is room."""
+    if device.type != "cuda":
+        return dataset
+    try:
+        return dataset.on_device(device)
+    except MemoryError:
+        return dataset
+
+
+def _epoch(
+    together: Team, group: list[_Run], feed: Feed, clips: Clips, processes: Processes,
+    stop: Sequence[BaseException],
+) -> None:  # fmt: skip
+    """The rest of an epoch of a group in step."""
+    at, config = group[0].at, group[0].config
+    batches = [clips.epoch(run.config.seed, at.epoch) for run in group]
+    steps, look = len(batches[0]), _READ_BACK.get(feed.device.type, 1)
+    seeds = [run.config.seed for run in group]
+    sums: list[Tensor] = []
+    started, feed.waited = time.perf_counter(), 0.0
+    together.train(True)
+    with (
+        _bar(sum(map(len, batches[0])), at, config, processes) as bar,
+        closing(feed.training(batches, seeds, at.epoch, at.step)) as made,
+    ):
+        for number, batch in enumerate(made, at.step):
+            done = at.epoch * steps + number
+            together.set_rates(config.rate_share(done, config.epochs * steps))
+            for run in group:
+                processes.spread(run.objective, len(batch))
+                run.at.step, run.at.clips = number + 1, run.at.clips + len(batch)
+            told = together.step(batch.x, batch.noise, torch.tensor(done, device=feed.device))
+            sums.append(told * len(batch))
+            bar.update(len(batch))
+            last = number + 1 == steps
+            if last or (number + 1) % look == 0 or (stop and processes.size == 1):
+                _read_back(together.keys, sums, group, batches, bar)
+                if processes.agreed_to_stop(stop) and not last:
+                    _clock(group, feed, started)
+                    for run in group:
+                        run.folder.save_last(run.model, run.objective, run.optimizers, run.at)
+                    processes.wait()
+                    raise _why(stop)
+    _clock(group, feed, started)
+
+
+def _why(stop: Sequence[BaseException]) -> BaseException:
+    return stop[0] if stop else KeyboardInterrupt("another process was stopped")
+
+
+def _clock(group: list[_Run], feed: Feed, started: float) -> None:
+    for run in group:
+        run.at.seconds += time.perf_counter() - started
+        run.at.waited += feed.waited
+
+
+def _read_back(
+    keys: Sequence[str],
+    sums: list[Tensor],
+    group: list[_Run],
+    batches: list[list[Indices]],
+    bar: Any,
+) -> None:
+    """Move the terms to the host, hold them against infinity and NaN, add them up, show them."""
+    told = torch.stack(sums).cpu().numpy()  # (steps, T, M)
+    sums.clear()
+    at = group[0].at
+    bad = np.argwhere(~np.isfinite(told))
+    if len(bad):
+        back, term, m = bad[0].tolist()
+        number = at.step - len(told) + back
+        value = float(told[back, term, m])
+        raise NonFiniteLossError(keys[term], value, at.epoch + 1, number + 1, batches[m][number])
+    for m, run in enumerate(group):
+        for key, total in zip(keys, told[:, :, m].sum(axis=0).tolist(), strict=True):
+            run.at.sums[key] = run.at.sums.get(key, 0.0) + total
     shown = {key: f"{total / at.clips:.4g}" for key, total in at.sums.items()}
     bar.set_postfix(shown, refresh=False)
 
 
-def _out_of_patience(at: Progress, config: TrainConfig) -> bool:
-    return config.patience is not None and at.epoch - at.best_epoch >= config.patience
+def _finish_epoch(
+    together: Team, group: list[_Run], feed: Feed, clips: Clips, processes: Processes
+) -> None:
+    """Hold the models against the held-out clips; keep what the epoch came to, and checkpoints."""
+    seeds = [run.config.seed for run in group]
+    done = (group[0].at.epoch + 1) * group[0].at.step
+    validation = _mean_terms(together, feed, clips.validation(), seeds, done, processes)
+    for run, terms in zip(group, validation, strict=True):
+        at = run.at
+        row: dict[str, Any] = {
+            "epoch": at.epoch + 1,
+            "train": {key: value / at.clips for key, value in at.sums.items()},
+            "validation": terms,
+            "seconds": at.seconds,
+            "waiting": at.waited / at.seconds,
+            "clips_per_second": at.clips / at.seconds,
+        }
+        at.history.append(row)
+        at.epoch, at.step, at.seconds, at.waited, at.clips, at.sums = (
+            at.epoch + 1,
+            0,
+            0.0,
+            0.0,
+            0,
+            {},
+        )
+        loss = (row["validation"] or row["train"])["loss"]
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"validation loss is {loss} after epoch {at.epoch}")
+        if loss < at.best_loss:
+            at.best_loss, at.best_epoch = loss, at.epoch
+            run.folder.save_best(run.model, at)
+        run.folder.save_last(run.model, run.objective, run.optimizers, at)
+        run.folder.log(row)
 
 
-def _bar(total: int, at: Progress, config: TrainConfig) -> Any:
+def evaluate(
+    model: Any, objective: objectives.Objective, dataset: Dataset, rows: NDArray[np.int64],
+    batch_size: int = 64, *, seed: int = 0, step: int = 0,
+) -> dict[str, float]:  # fmt: skip
+    """The mean of each term over some clips, without training; empty if there are none.
+
+    ``seed`` fixes the noise; ``step`` is what weights that are annealed depend on.
+    """
+    weight = next(model.parameters())
+    plan = Plan(dtype="float64" if weight.dtype == torch.float64 else "float32")
+    run, alone = _Run(model, objective, TrainConfig()), Processes(weight.device)
+    feed = _feed(run, dataset, weight.device, plan, alone)
+    nothing = np.zeros(0, np.int64)
+    changed = objective.options["changed"] if objective.pairs else None
+    pairs = datasets.Pairs(dataset, changed) if objective.pairs else None
+    clips = Clips(nothing, rows, batch_size, objective.smallest_batch, None, pairs)
+    together = team([run], plan, weight.device)
+    return _mean_terms(together, feed, clips.validation(), [seed], step, alone)[0]
+
+
+def _mean_terms(
+    together: Team, feed: Feed, batches: list[Indices], seeds: list[int], step: int,
+    processes: Processes,
+) -> list[dict[str, float]]:  # fmt: skip
+    """The mean of each term over some clips, for each of a team."""
+    if not batches:
+        return [{} for _ in seeds]
+    together.train(False)
+    for trainee in together.trainees:
+        trainee.objective.rows = objectives.Rows()
+    done = torch.tensor(step, device=feed.device)
+    sums = torch.zeros((len(together.keys), len(seeds)), dtype=torch.float64, device=feed.device)
+    with closing(feed.validation(batches, seeds)) as made:
+        for batch in made:
+            told = together.terms(batch.x, batch.noise, done) * len(batch)
+            sums = told if sums.numel() == 0 else sums + told
+    means = processes.sum(sums) / sum(map(len, batches))
+    return [dict(zip(together.keys, each, strict=True)) for each in means.T.tolist()]
+
+
+def _bar(total: int, at: Progress, config: TrainConfig, processes: Processes) -> Any:
     return tqdm(
-        total=total, initial=at.clips, desc=f"epoch {at.epoch + 1}/{config.epochs}",
-        unit=" clips", disable=not config.progress, mininterval=0.5,
+        total=total, initial=at.clips, desc=f"epoch {at.epoch + 1}/{config.epochs}", unit=" clips",
+        disable=not (config.progress and processes.first), mininterval=0.5,
     )  # fmt: skip
 
 
-def _write_events(writer: Any, row: dict[str, Any]) -> None:
-    for part in ("train", "validation"):
-        for key, value in row[part].items():
-            writer.add_scalar(f"{key}/{part}", value, row["epoch"])
-    writer.add_scalar("clips_per_second", row["clips_per_second"], row["epoch"])
+def _combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    values = [_distinct(f"grid[{key!r}]", given) for key, given in grid.items()]
+    return [dict(zip(grid, each, strict=True)) for each in itertools.product(*values)]
 
 
-def _tensorboard(path: str | None) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ImportError("tensorboard=True needs: pip install 'fastdis[tensorboard]'") from error
-    return SummaryWriter(path)
+def _distinct(name: str, values: Iterable[Any]) -> list[Any]:
+    result = list(values)
+    if not result or len(set(result)) < len(result):
+        raise ValueError(f"{name} takes one or more different values, got {result}")
+    return result
 
 
 @contextmanager

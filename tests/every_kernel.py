@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis import features, metrics, synthesis
+from fastdis import _noise, features, metrics, synthesis
 from fastdis.datasets import SynTone
 from fastdis.metrics import _bootstrap
 from fastdis.metrics._evidence import gather
@@ -40,6 +40,7 @@ def calls() -> dict[str, Callable[[], NDArray]]:
         "oscillator, band limited": lambda: tone(band_limited=True),
         "additive": lambda: synthesis.additive(partials, **LENGTH),
         "add_noise": lambda: synthesis.add_noise(clips, 10.0, seed=3),
+        "normals": lambda: _noise.normals(3, 5, (2, 40_001)),
         "stft": lambda: features.stft(clips, n_fft=512),
         "stft, odd": lambda: features.stft(clips, n_fft=399),
         "melspectrogram": lambda: features.melspectrogram(clips, n_fft=512, **FRAMES),

@@ -22,6 +22,7 @@ NATIVE = {
     "oscillator": "_oscillator",
     "oscillator_band_limited": "_oscillator",
     "add_noise": "_noise",
+    "normals": "_noise",
     "frames_to_spectra": "_frames",
     "frames_to_mel": "_frames",
     "pack_frames": "_spectral",

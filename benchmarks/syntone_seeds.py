@@ -1,0 +1,78 @@
+"""Train SynTone's full grid with several seeds, score it, and write the tables and the figure of
+``docs/syntone.md``.
+
+    python benchmarks/syntone_seeds.py --epochs 2 --seeds 5            # trains, scores, writes
+    python benchmarks/syntone_seeds.py --page                          # the page alone
+
+Every model is trained by both protocols and scored by both. A run that was stopped goes on.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from fastdis import _files, datasets, metrics, models, objectives, training
+from fastdis.studies.syntone import OBJECTIVES, PROTOCOLS
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "syntone-seeds.json"
+SCORES = "seeds-scores.json"
+
+
+def train(folder, protocol, epochs, seeds):
+    """All models of a protocol, the seeds of an objective in step."""
+    dataset = datasets.SynTone(protocol).in_memory()
+    model = models.build("conv3", 8, dataset.feature_shape)
+    for name in OBJECTIVES:
+        twice = 2 if name == "factor_vae" else 1
+        print(f"{protocol}: {name}", flush=True)
+        config = training.TrainConfig(
+            epochs=twice * epochs, batch_size=twice * 64, path=str(folder / protocol / name),
+            compile="never", memory_format="channels_last", dtype="float32", progress=False,
+        )  # fmt: skip
+        objective = objectives.build(name, protocol=protocol)
+        for result in training.train_many(model, objective, dataset, config, seeds=range(seeds)):
+            score(result, dataset, epochs)
+
+
+def score(result, dataset, epochs):
+    """By both conventions; kept in the model's run folder."""
+    file = Path(result.config.path) / SCORES
+    if file.exists() and _files.read_json(file, "scores")["epochs"] == epochs:
+        return
+    codes = training.encode(result.model, dataset, np.arange(len(dataset)))
+    told = {
+        convention: metrics.evaluate_model(codes, dataset, convention=convention, runs=1, seed=0)
+        for convention in metrics.SCORED_BY
+    }
+    _files.write_json(file, {"epochs": epochs, "scores": told, "history": result.history})
+
+
+def collect(folder, epochs, seeds):
+    """One file of all scores, for the page."""
+    rows = []
+    for protocol in PROTOCOLS:
+        for name in OBJECTIVES:
+            for seed in range(seeds):
+                told = _files.read_json(folder / protocol / name / f"seed={seed}" / SCORES, "scores")
+                rows.append({"protocol": protocol, "name": name, "seed": seed, **told})
+    _files.write_json(RESULTS, {"epochs": epochs, "seeds": seeds, "models": rows})
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--path", type=Path, default=Path("runs/syntone-seeds"))
+    parser.add_argument("--page", action="store_true")
+    options = parser.parse_args()
+    if not options.page:
+        for protocol in PROTOCOLS:
+            train(options.path, protocol, options.epochs, options.seeds)
+        collect(options.path, options.epochs, options.seeds)
+
+
+if __name__ == "__main__":
+    main()

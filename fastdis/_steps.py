@@ -1,0 +1,225 @@
+"""One optimisation step of one model or of a stack of them: eager, compiled, captured.
+
+A step takes the features, the noise and the number of steps before it, and gives the terms of the
+loss without waiting for the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Steps before a capture: what allocates or tunes itself lazily has then done so.
+_BEFORE_CAPTURE = 3
+TermsOf = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the steps are computed; nothing of what they compute, but for rounding.
+
+    Attributes
+    ----------
+    memory_format : "contiguous" or "channels_last"
+    dtype : "float32", "float64", "bfloat16" or "tf32"
+    compiled : bool
+        By ``torch.compile``.
+    engine : "solo", "threads" or "stacked"
+        One model; several, each on a thread of its own; several as one batched model.
+    """
+
+    memory_format: str = "channels_last"
+    dtype: str = "float32"
+    compiled: bool = False
+    engine: str = "solo"
+
+    @property
+    def format(self) -> torch.memory_format:
+        """For torch."""
+        last = self.memory_format == "channels_last"
+        return torch.channels_last if last else torch.contiguous_format
+
+    @property
+    def kind(self) -> torch.dtype:
+        """Of weights, features and noise."""
+        return torch.float64 if self.dtype == "float64" else torch.float32
+
+    def __str__(self) -> str:
+        how = "compiled" if self.compiled else "eager"
+        return ", ".join((self.engine, self.memory_format, self.dtype, how))
+
+
+@contextmanager
+def _tensor_cores(plan: Plan, device: torch.device) -> Iterator[None]:
+    """TF32 where the plan has it, and the caller's choice again afterwards."""
+    if device.type != "cuda":
+        yield
+        return
+    flags: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [flag.allow_tf32 for flag in flags]
+    try:
+        for flag in flags:
+            flag.allow_tf32 = plan.dtype in ("tf32", "bfloat16")
+        yield
+    finally:
+        for flag, was in zip(flags, before, strict=True):
+            flag.allow_tf32 = was
+
+
+def _autocast(plan: Plan, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=plan.dtype == "bfloat16")
+
+
+class Step:
+    """Forward, backward, update.
+
+    Parameters
+    ----------
+    terms_of
+        ``(x, noise, step) -> terms``, each a scalar or ``(M,)``.
+    optimizers
+        Of all that the terms depend on.
+    plan, device
+        How and where.
+    join
+        Called between backward and update with the terms ``(T,)``, where other processes have their
+        part of the batch; returns the terms of the whole.
+    """
+
+    def __init__(
+        self, terms_of: TermsOf, optimizers: Sequence[torch.optim.Optimizer], plan: Plan,
+        device: torch.device, join: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:  # fmt: skip
+        self.keys: list[str] = []
+        self.raw, self.optimizers, self.plan, self.device = terms_of, optimizers, plan, device
+        self.terms_of = torch.compile(terms_of, fullgraph=True) if plan.compiled else terms_of
+        self.join = join
+        self.captures = device.type == "cuda" and join is None
+        self._captured: _Captured | None = None
+        self._shape: torch.Size | None = None
+        self._seen = 0
+
+    def __call__(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """The terms of the loss before the update, float64 ``(T,)`` or ``(T, M)``."""
+        if not self.captures:
+            return self._run(x, noise, step)
+        if self._captured is not None and x.shape == self._shape:
+            return self._captured(x, noise, step)
+        if self._captured is None and self._seen >= _BEFORE_CAPTURE and x.shape == self._shape:
+            self._captured = _Captured(self._run, x, noise, step)
+            return self._captured(x, noise, step)
+        if self._captured is None:  # an odd last batch of the epoch does not count
+            self._seen = self._seen + 1 if x.shape == self._shape else 1
+            self._shape = x.shape
+        return _on_side_stream(self._run, x, noise, step)
+
+    def _run(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        with _tensor_cores(self.plan, self.device):
+            with _autocast(self.plan, self.device):
+                terms = self.terms_of(x, noise, step)
+            total = terms["loss"]
+            if "discriminator" in terms:
+                total = total + terms["discriminator"]
+            torch.autograd.backward(total.sum())
+        self.keys = list(terms)
+        told = torch.stack(list(terms.values())).detach().double()
+        if self.join is not None:
+            told = self.join(told)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return told
+
+    def terms(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """The same terms without an update."""
+        flags, autocast = _tensor_cores(self.plan, self.device), _autocast(self.plan, self.device)
+        with torch.no_grad(), flags, autocast:
+            terms = self.raw(x, noise, step)
+        self.keys = list(terms)
+        return torch.stack(list(terms.values())).double()
+
+
+class _Captured:
+    """A step as one CUDA graph: one launch from the host instead of some hundreds."""
+
+    def __init__(self, run: Callable[..., Tensor], *arguments: Tensor) -> None:
+        self.inputs = [argument.clone() for argument in arguments]
+        self.graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        with torch.cuda.graph(self.graph):
+            self.told = run(*self.inputs)
+
+    def __call__(self, *arguments: Tensor) -> Tensor:
+        for mine, given in zip(self.inputs, arguments, strict=True):
+            mine.copy_(given, non_blocking=True)
+        self.graph.replay()
+        result: Tensor = self.told.clone()
+        return result
+
+
+def _on_side_stream(run: Callable[..., Tensor], *arguments: Tensor) -> Tensor:
+    """As capture asks of the steps before it."""
+    side: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    main = torch.cuda.current_stream()
+    side.wait_stream(main)
+    with torch.cuda.stream(side):
+        result = run(*arguments)
+    main.wait_stream(side)
+    return result
+
+
+def optimizers_of(
+    weights: Sequence[Tensor], adversary: Sequence[Tensor], config: Any, device: torch.device
+) -> list[torch.optim.Optimizer]:
+    """Of the model, and of the objective's adversary where there is one; their state is made."""
+    cls = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    on_gpu = device.type == "cuda"
+
+    def rate(value: float) -> Any:
+        # A captured step reads its learning rate from the device.
+        return torch.tensor(value, device=device) if on_gpu else value
+
+    shared: dict[str, Any] = {"fused": True, "capturable": on_gpu}
+    result: list[torch.optim.Optimizer] = [
+        cls(weights, lr=rate(config.learning_rate), weight_decay=config.weight_decay, **shared)
+    ]
+    if adversary:
+        result.append(
+            torch.optim.Adam(
+                adversary, lr=rate(config.discriminator_learning_rate), betas=(0.5, 0.9), **shared
+            )
+        )
+    for optimizer in result:
+        for group in optimizer.param_groups:
+            group["full_rate"], group["share"] = float(group["lr"]), 1.0
+            for weight in group["params"]:
+                optimizer.state[weight] = _fresh(weight)
+    return result
+
+
+def _fresh(weight: Tensor) -> dict[str, Tensor]:
+    """Adam's state before its first step; as a fused step has it, with the weight's strides."""
+    return {
+        "step": torch.zeros((), dtype=torch.float32, device=weight.device),
+        "exp_avg": torch.zeros_like(weight, memory_format=torch.preserve_format),
+        "exp_avg_sq": torch.zeros_like(weight, memory_format=torch.preserve_format),
+    }
+
+
+def set_rates(optimizers: Sequence[torch.optim.Optimizer], share: float) -> None:
+    """Every learning rate at a share of its full value."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            if group["share"] == share:
+                continue
+            group["share"] = share
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(share * group["full_rate"])
+            else:
+                group["lr"] = share * group["full_rate"]

@@ -1,0 +1,268 @@
+"""Models that take their steps together: one, several on threads, or several as one batched model.
+
+However it is done, model m of a team sees its own clips, its own noise and its own weights; a team
+changes nothing but the time. Between steps every model, objective and optimizer is whole, as if it
+had been trained alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
+
+from fastdis._steps import Plan, Step, optimizers_of, set_rates
+from fastdis._threads import get_num_threads
+
+Join = Callable[[Tensor], Tensor]
+
+
+@dataclass
+class Trainee:
+    """A model, its objective and their optimizers, where the steps are taken."""
+
+    model: Any
+    objective: Any
+    config: Any
+    optimizers: list[torch.optim.Optimizer] = field(default_factory=list)
+
+    def place_on(self, plan: Plan, device: torch.device) -> None:
+        """Weights where and as the plan has them; new optimizers."""
+        self.model.to(device, dtype=plan.kind, memory_format=plan.format)
+        self.objective.to(device, dtype=plan.kind)
+        self.optimizers = optimizers_of(*self.weights(), self.config, device)
+
+    def weights(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Those that the loss trains, and those of the adversary."""
+        adversary = self.objective.adversary
+        theirs = [] if adversary is None else list(adversary.parameters())
+        names = {id(weight) for weight in theirs}
+        own = [weight for weight in self.objective.parameters() if id(weight) not in names]
+        return [*self.model.parameters(), *own], theirs
+
+    def train(self, mode: bool) -> None:
+        """Dropout and batch statistics on, or off."""
+        self.model.train(mode)
+
+
+class Team:
+    """Trainees in step. ``x`` and ``noise`` hold a part a trainee, ``(M, ...)``."""
+
+    trainees: list[Trainee]
+    keys: Sequence[str] = ()
+
+    def step(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """Take a step each; the terms before it, ``(T, M)``."""
+        raise TypeError("a team is abstract")
+
+    def terms(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """The terms ``(T, M)`` without a step."""
+        raise TypeError("a team is abstract")
+
+    def set_rates(self, share: float) -> None:
+        """Every learning rate at a share of its full value."""
+        for trainee in self.trainees:
+            set_rates(trainee.optimizers, share)
+
+    def train(self, mode: bool) -> None:
+        """Dropout and batch statistics on, or off."""
+        for trainee in self.trainees:
+            trainee.train(mode)
+
+    def gradients(self) -> list[Tensor]:
+        """Of each weight of each trainee, ``(M, n)``; of the last step."""
+        each = [[w for part in trainee.weights() for w in part] for trainee in self.trainees]
+        return [
+            torch.stack([_flat(weight.grad, weight) for weight in same])
+            for same in zip(*each, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Let go of threads."""
+
+
+class OnThreads(Team):
+    """Each trainee on one thread at a time; a team of one on the caller's own.
+
+    On a CPU two models on a thread each are faster than two in turn on two threads: nothing waits
+    at the end of every operation.
+    """
+
+    def __init__(
+        self, trainees: Sequence[Trainee], plan: Plan, device: torch.device,
+        join: Join | None = None,
+    ) -> None:  # fmt: skip
+        self.trainees = list(trainees)
+        self.steps = [
+            Step(_alone(trainee), trainee.optimizers, plan, device, join) for trainee in trainees
+        ]
+        workers = min(len(self.steps), get_num_threads())
+        if device.type != "cpu" or any(map(_draws_its_own, trainees)):
+            workers = 1
+        self.threads = torch.get_num_threads()
+        self.pool: ThreadPoolExecutor | None = None
+        if workers > 1:
+            self.pool = ThreadPoolExecutor(workers, "fastdis-model", torch.set_num_threads, (1,))
+
+    def step(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """Take a step each; the terms before it, ``(T, M)``."""
+        return self._each(Step.__call__, x, noise, step)
+
+    def terms(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """The terms ``(T, M)`` without a step."""
+        return self._each(Step.terms, x, noise, step)
+
+    def _each(self, call: Callable[..., Tensor], x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        parts = (self.steps, x, noise, [step] * len(x))
+        results = list(self.pool.map(call, *parts) if self.pool else map(call, *parts))
+        self.keys = self.steps[0].keys
+        return torch.stack(results, dim=1)
+
+    def close(self) -> None:
+        """Let go of threads, and of the number of threads that they were given."""
+        if self.pool is not None:
+            self.pool.shutdown()
+            self.pool = None
+            torch.set_num_threads(self.threads)
+
+
+class Stacked(Team):
+    """All trainees as one model with a leading axis, by ``torch.func.vmap``.
+
+    The weights of each trainee are views of the stack's, so that saving, encoding and going on
+    alone need nothing more.
+    """
+
+    def __init__(self, trainees: Sequence[Trainee], plan: Plan, device: torch.device) -> None:
+        self.trainees = list(trainees)
+        pairs = [_Pair(trainee.model, trainee.objective) for trainee in trainees]
+        weights, buffers = stack_module_state(pairs)
+        self.base = copy.deepcopy(pairs[0]).to("meta")
+        self.weights, self.buffers = weights, buffers
+        for m, pair in enumerate(pairs):
+            for name, weight in pair.named_parameters():
+                weight.data = weights[name].data[m]
+            for name, buffer in pair.named_buffers():
+                buffer.data = buffers[name].data[m]
+        first = self.trainees[0]
+        names = {id(weight): name for name, weight in pairs[0].named_parameters()}
+        own, theirs = ([weights[names[id(w)]] for w in part] for part in first.weights())
+        self.optimizers = optimizers_of(own, theirs, first.config, device)
+        for number, optimizer in enumerate(self.optimizers):
+            self._share_state(number, optimizer)
+        self.inner = Step(self._terms_of, self.optimizers, plan, device)
+
+    def _share_state(self, number: int, optimizer: torch.optim.Optimizer) -> None:
+        """Take the state of the trainees' optimizers, and make theirs views of it."""
+        stacks = [weight for group in optimizer.param_groups for weight in group["params"]]
+        for m, trainee in enumerate(self.trainees):
+            alone = trainee.optimizers[number]
+            mine = [weight for group in alone.param_groups for weight in group["params"]]
+            for stack, weight in zip(stacks, mine, strict=True):
+                state, views = alone.state[weight], {}
+                for key, value in optimizer.state[stack].items():
+                    views[key] = (
+                        value if key == "step" else value[m]
+                    )  # in step, all have taken as many
+                    views[key].copy_(state[key])
+                alone.state[weight] = views
+
+    def _terms_of(self, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
+        def one(weights: Any, buffers: Any, x: Tensor, noise: Tensor) -> dict[str, Tensor]:
+            terms: dict[str, Tensor] = functional_call(
+                self.base, (weights, buffers), (x, noise, step)
+            )
+            return terms
+
+        every = torch.vmap(one, randomness="different")
+        terms: dict[str, Tensor] = every(self.weights, self.buffers, x, noise)
+        return terms
+
+    def step(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """Take a step each; the terms before it, ``(T, M)``."""
+        told = self.inner(x, noise, step)
+        self.keys = self.inner.keys
+        return told
+
+    def terms(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """The terms ``(T, M)`` without a step."""
+        told = self.inner.terms(x, noise, step)
+        self.keys = self.inner.keys
+        return told
+
+    def set_rates(self, share: float) -> None:
+        """Every learning rate at a share of its full value."""
+        set_rates(self.optimizers, share)
+
+    def train(self, mode: bool) -> None:
+        """Dropout and batch statistics on, or off."""
+        super().train(mode)
+        self.base.model.train(mode)
+
+    def gradients(self) -> list[Tensor]:
+        """Of each weight of each trainee, ``(M, n)``; of the last step."""
+        return [
+            _flat(weight.grad, weight).reshape(len(weight), -1)
+            for optimizer in self.optimizers
+            for group in optimizer.param_groups
+            for weight in group["params"]
+        ]
+
+
+def can_be_stacked(trainees: Sequence[Trainee]) -> bool:
+    """Whether they differ in nothing but weights and buffers."""
+    first = trainees[0]
+    weighing = set(dict(first.objective.named_buffers()))
+    return all(
+        trainee.model.options() == first.model.options()
+        and type(trainee.objective) is type(first.objective)
+        and trainee.objective.protocol == first.objective.protocol
+        and all(
+            value == first.objective.options[key] or key in weighing
+            for key, value in trainee.objective.options.items()
+        )
+        for trainee in trainees
+    )
+
+
+def team(
+    trainees: Sequence[Trainee], plan: Plan, device: torch.device, join: Join | None = None
+) -> Team:  # fmt: skip
+    """The team that the plan names."""
+    if plan.engine == "stacked":
+        return Stacked(trainees, plan, device)
+    return OnThreads(trainees, plan, device, join)
+
+
+class _Pair(nn.Module):
+    """A model and its objective as one module, for one dictionary of weights."""
+
+    def __init__(self, model: nn.Module, objective: nn.Module) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, x: Tensor, noise: Tensor, step: Tensor) -> Any:
+        return self.objective(self.model, x, noise, step)
+
+
+def _alone(trainee: Trainee) -> Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]:
+    def terms(x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
+        result: dict[str, Tensor] = trainee.objective(trainee.model, x, noise, step)
+        return result
+
+    return terms
+
+
+def _draws_its_own(trainee: Trainee) -> bool:
+    """Whether it takes numbers from torch's generator, whose order threads would not keep."""
+    return any("Dropout" in type(module).__name__ for module in trainee.model.modules())
+
+
+def _flat(gradient: Tensor | None, weight: Tensor) -> Tensor:
+    return (torch.zeros_like(weight) if gradient is None else gradient).contiguous().flatten()

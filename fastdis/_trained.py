@@ -1,0 +1,125 @@
+"""What is done with a trained model: load it from its run folder, encode with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fastdis import _checkpoints, _files, _validation, models, objectives
+from fastdis._plans import Choice
+from fastdis._runs import CONFIG, LAST, PLAN
+from fastdis._train_config import TrainConfig
+from fastdis.datasets import Dataset
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came out.
+
+    Attributes
+    ----------
+    model, objective
+        With the weights after the last epoch.
+    history
+        A row an epoch: ``epoch``, ``train`` and ``validation`` (mean of each term over the clips),
+        ``seconds``, ``waiting`` (the share of them spent waiting for batches),
+        ``clips_per_second``.
+    best_epoch
+        Whose weights ``best.safetensors`` holds; 0 if nothing was trained.
+    config
+        As it was given.
+    choice
+        How the steps were computed: ``choice.plan``, ``choice.why``, and ``choice.tried`` with the
+        seconds a step of every plan that was tried, or why there are none.
+    """
+
+    model: Any
+    objective: objectives.Objective
+    history: list[dict[str, Any]]
+    best_epoch: int
+    config: TrainConfig
+    choice: Choice
+
+
+def encode(
+    model: Any, dataset: Dataset, rows: NDArray[np.int64], *, batch_size: int = 256
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and log-variance of the codes of some clips, each ``(N, D)``."""
+    weight = next(model.parameters())
+    means, logvars = [np.empty((0, model.latent_dim), np.float32)], []
+    logvars.append(means[0])
+    model.eval()
+    with torch.no_grad():
+        for start in range(0, len(rows), batch_size):
+            x = torch.from_numpy(dataset.features(rows[start : start + batch_size]))
+            mean, logvar = model.encode(x.to(weight.device, weight.dtype))
+            means.append(mean.float().cpu().numpy())
+            logvars.append(logvar.float().cpu().numpy())
+    return np.concatenate(means), np.concatenate(logvars)
+
+
+def load(path: str | Path, *, which: str = "last", device: str = "cpu") -> TrainResult:
+    """A trained model from its run folder.
+
+    Parameters
+    ----------
+    path
+        The run folder.
+    which
+        ``"last"`` or ``"best"``.
+    device
+        Where to put the model.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no run, or no such checkpoint.
+    ValueError
+        If a file is truncated, foreign, or of another architecture or version.
+    """
+    folder = Path(path)
+    _validation.choice("which", which, ("last", "best"))
+    told = _files.read_json(folder / CONFIG, "a run's config.json")
+    with _files.reading(folder / CONFIG, "a run's config.json", (KeyError, TypeError)):
+        model = models.build(**told["model"], seed=0)
+        objective = objectives.build(
+            told["objective"]["name"],
+            protocol=told["objective"]["protocol"],
+            **told["objective"]["options"],
+        )
+        config = TrainConfig(**{**told["config"], "path": str(folder), "device": device})
+        with torch.random.fork_rng(devices=[]):
+            objective.prepare(model.latent_dim, told["n_train"])
+    tensors, state = _checkpoints.load(folder / f"{which}.safetensors")
+    kind = next(t.dtype for key, t in tensors.items() if key.startswith("model."))
+    model.to(kind)
+    _checkpoints.into_module("model", model, tensors, folder / f"{which}.safetensors")
+    if which == "last":
+        objective.to(kind)
+        _checkpoints.into_module("objective", objective, tensors, folder / LAST)
+    choice = Choice.from_dict(_files.read_json(folder / PLAN, "a run's plan.json"))
+    # Channels-last is up to three times faster for these convolutions on a CPU.
+    model.to(device).to(memory_format=torch.channels_last)
+    model.eval()
+    objective.to(device)
+    return TrainResult(model, objective, state["history"], state["best_epoch"], config, choice)
+
+
+def dataset_options(path: str | Path) -> dict[str, Any]:
+    """What a run folder was trained on, as :func:`fastdis.datasets.build` takes it.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the folder holds no run, or its ``config.json`` is damaged.
+    """
+    config = Path(path) / CONFIG
+    told = _files.read_json(config, "a run's config.json")
+    with _files.reading(config, "a run's config.json", (KeyError, TypeError)):
+        options: dict[str, Any] = dict(told["dataset"])
+    return options
