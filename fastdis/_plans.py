@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from fastdis._feeding import Batch
@@ -28,7 +29,7 @@ _AGREES = {"float32": 1e-3, "float64": 1e-6, "tf32": 2e-2, "bfloat16": 2e-2}
 _BUDGET = {"cpu": 15.0, "cuda": 90.0}  # seconds of search
 _WORTH = 60.0  # seconds that a run takes at least for a search to pay
 _FEW_STEPS = 50
-_REPEATS = 5
+_REPEATS, _LONG_ENOUGH = 5, 1.0  # timed steps of a trial, or seconds of them
 _BETTER = 0.97  # of the best so far, lest noise choose
 
 
@@ -104,10 +105,12 @@ def _ways(
     """The plain plan, and what the configuration lets be tried instead, cheap trials first."""
     on_gpu = device.type == "cuda"
     fast = ("float32", "tf32", "bfloat16") if on_gpu else ("float32", "bfloat16")
+    engines = {"engine": _engines(trainees, on_gpu, engine)}
     ways: dict[str, tuple[Any, ...]] = {
-        "engine": _engines(trainees, on_gpu, engine),
+        **(engines if on_gpu else {}),  # what matters most first; on a CPU the others do
         "memory_format": _options(config.memory_format, ("channels_last", "contiguous")),
         "dtype": _options(config.dtype, fast),
+        **engines,
         "compiled": {"never": (False,), "always": (True,)}.get(config.compile, (False, True)),
     }
     plain = Plan(**{name: values[0] for name, values in ways.items()})
@@ -135,9 +138,15 @@ def _told(
 def _engines(trainees: Sequence[Trainee], on_gpu: bool, engine: str) -> tuple[str, ...]:
     if len(trainees) == 1:
         return ("solo",)
+    stackable = can_be_stacked(trainees)
+    if engine == "stacked" and not stackable:
+        raise ValueError(
+            "engine takes 'threads' for runs that differ in an option that is no number of a "
+            "term's weight, got 'stacked'"
+        )
     if engine != MEASURE:
         return (engine,)
-    if not can_be_stacked(trainees):
+    if not stackable:
         return ("threads",)
     return ("stacked", "threads") if on_gpu else ("threads", "stacked")
 
@@ -186,14 +195,14 @@ def _try(
 def _seconds_a_step(step: Callable[[], object], device: torch.device) -> float:
     for _ in range(5 if device.type == "cuda" else 1):  # the third is captured
         step()
-    times = []
-    for _ in range(_REPEATS):
+    times: list[float] = []
+    while len(times) < _REPEATS and sum(times) < _LONG_ENOUGH:
         _wait(device)
         start = time.perf_counter()
         step()
         _wait(device)
         times.append(time.perf_counter() - start)
-    return sorted(times)[_REPEATS // 2]
+    return float(np.median(times))
 
 
 def _wait(device: torch.device) -> None:

@@ -152,7 +152,8 @@ class _Captured:
         self.inputs = [argument.clone() for argument in arguments]
         self.graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
-        with torch.cuda.graph(self.graph):
+        # Meanwhile another thread may make the next batch, and ask for memory.
+        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
             self.told = run(*self.inputs)
 
     def __call__(self, *arguments: Tensor) -> Tensor:

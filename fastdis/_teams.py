@@ -88,10 +88,10 @@ class Team:
 
 
 class OnThreads(Team):
-    """Each trainee on one thread at a time; a team of one on the caller's own.
+    """Each trainee by itself, several at once: on threads of a CPU, on streams of a GPU.
 
     On a CPU two models on a thread each are faster than two in turn on two threads: nothing waits
-    at the end of every operation.
+    at the end of every operation. A team of one is on the caller's own thread or stream.
     """
 
     def __init__(
@@ -105,6 +105,8 @@ class OnThreads(Team):
         workers = min(len(self.steps), get_num_threads())
         if device.type != "cpu" or any(map(_draws_its_own, trainees)):
             workers = 1
+        on_gpu = device.type == "cuda" and len(self.steps) > 1
+        self.streams: list[Any] = [torch.cuda.Stream(device) for _ in self.steps if on_gpu]  # type: ignore[no-untyped-call]
         self.threads = torch.get_num_threads()
         self.pool: ThreadPoolExecutor | None = None
         if workers > 1:
@@ -120,7 +122,12 @@ class OnThreads(Team):
 
     def _each(self, call: Callable[..., Tensor], x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
         parts = (self.steps, x, noise, [step] * len(x))
-        results = list(self.pool.map(call, *parts) if self.pool else map(call, *parts))
+        if self.streams:
+            results = list(map(_on, self.streams, [call] * len(x), *parts))
+            for stream in self.streams:
+                torch.cuda.current_stream().wait_stream(stream)
+        else:
+            results = list(self.pool.map(call, *parts) if self.pool else map(call, *parts))
         self.keys = self.steps[0].keys
         return torch.stack(results, dim=1)
 
@@ -218,10 +225,11 @@ class Stacked(Team):
 def can_be_stacked(trainees: Sequence[Trainee]) -> bool:
     """Whether they differ in nothing but weights and buffers."""
     first = trainees[0]
-    weighing = set(dict(first.objective.named_buffers()))
+    weighing = dict(first.objective.named_buffers()).keys()
     return all(
         trainee.model.options() == first.model.options()
         and type(trainee.objective) is type(first.objective)
+        and dict(trainee.objective.named_buffers()).keys() == weighing
         and trainee.objective.protocol == first.objective.protocol
         and all(
             value == first.objective.options[key] or key in weighing
@@ -262,6 +270,13 @@ def _alone(trainee: Trainee) -> Callable[[Tensor, Tensor, Tensor], dict[str, Ten
 def _draws_its_own(trainee: Trainee) -> bool:
     """Whether it takes numbers from torch's generator, whose order threads would not keep."""
     return any("Dropout" in type(module).__name__ for module in trainee.model.modules())
+
+
+def _on(stream: Any, call: Callable[..., Tensor], *arguments: Any) -> Tensor:
+    """A call whose work goes to ``stream``, after what is under way on the present one."""
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        return call(*arguments)
 
 
 def _flat(gradient: Tensor | None, weight: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastdis import _checkpoints, _files, _validation, models, objectives
 from fastdis._plans import Choice
-from fastdis._runs import CONFIG, LAST, PLAN
+from fastdis._runs import BEST, CONFIG, LAST, PLAN, PREVIOUS
 from fastdis._train_config import TrainConfig
 from fastdis.datasets import Dataset
 
@@ -86,7 +86,7 @@ def load(path: str | Path, *, which: str = "last", device: str = "cpu") -> Train
     _validation.choice("which", which, ("last", "best"))
     told = _files.read_json(folder / CONFIG, "a run's config.json")
     with _files.reading(folder / CONFIG, "a run's config.json", (KeyError, TypeError)):
-        model = models.build(**told["model"], seed=0)
+        model: Any = models.build(**told["model"], seed=0)
         objective = objectives.build(
             told["objective"]["name"],
             protocol=told["objective"]["protocol"],
@@ -95,19 +95,28 @@ def load(path: str | Path, *, which: str = "last", device: str = "cpu") -> Train
         config = TrainConfig(**{**told["config"], "path": str(folder), "device": device})
         with torch.random.fork_rng(devices=[]):
             objective.prepare(model.latent_dim, told["n_train"])
-    tensors, state = _checkpoints.load(folder / f"{which}.safetensors")
+    file, tensors, state = _newest(folder, which)
     kind = next(t.dtype for key, t in tensors.items() if key.startswith("model."))
     model.to(kind)
-    _checkpoints.into_module("model", model, tensors, folder / f"{which}.safetensors")
+    _checkpoints.into_module("model", model, tensors, file)
+    objective.to(kind)
     if which == "last":
-        objective.to(kind)
-        _checkpoints.into_module("objective", objective, tensors, folder / LAST)
+        _checkpoints.into_module("objective", objective, tensors, file)
     choice = Choice.from_dict(_files.read_json(folder / PLAN, "a run's plan.json"))
     # Channels-last is up to three times faster for these convolutions on a CPU.
-    model.to(device).to(memory_format=torch.channels_last)
+    model.to(device, memory_format=torch.channels_last)
     model.eval()
     objective.to(device)
     return TrainResult(model, objective, state["history"], state["best_epoch"], config, choice)
+
+
+def _newest(folder: Path, which: str) -> tuple[Path, dict[str, torch.Tensor], Any]:
+    """The checkpoint; of the last ones, the newest that is whole."""
+    if which == "best":
+        return folder / BEST, *_checkpoints.load(folder / BEST)
+    for found in _checkpoints.load_newest(folder / LAST, folder / PREVIOUS):
+        return found
+    raise FileNotFoundError(f"no such file: {folder / LAST} (wanted a fastdis checkpoint)")
 
 
 def dataset_options(path: str | Path) -> dict[str, Any]:

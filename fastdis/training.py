@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from fastdis import _plans, _validation, datasets, models, objectives
 from fastdis._clips import Clips, Indices, check_device, clips_of, split
+from fastdis._export import export, load_exported
 from fastdis._feeding import Batch, Feed
 from fastdis._interrupt import stop_requests
 from fastdis._parallel import Processes, device_of
@@ -38,7 +39,7 @@ from fastdis.datasets import Dataset
 
 __all__ = [
     "NonFiniteLossError", "TrainConfig", "TrainResult", "check_device", "dataset_options", "encode",
-    "evaluate", "load", "split", "train", "train_many",
+    "evaluate", "export", "load", "load_exported", "split", "train", "train_many",
 ]  # fmt: skip
 
 # Steps between two looks at the losses. A look waits for a GPU; on a CPU it costs nothing.
@@ -155,8 +156,9 @@ def train_many(
     grid
         Values of options of the objective, such as ``{"beta": [1, 4, 8]}``.
     engine
-        ``"stacked"``: one batched model, by ``torch.func.vmap``; ``"threads"``: a thread a model,
-        as many at once as :func:`fastdis.get_num_threads`; ``"measure"``: the faster one.
+        ``"stacked"``: one batched model, by ``torch.func.vmap``; ``"threads"``: each by itself, on
+        :func:`fastdis.get_num_threads` threads of a CPU, on a stream each of a GPU;
+        ``"measure"``: the faster one.
 
     Returns
     -------
@@ -303,7 +305,7 @@ def _epoch(
             for run in group:
                 processes.spread(run.objective, len(batch))
                 run.at.step, run.at.clips = number + 1, run.at.clips + len(batch)
-            told = together.step(batch.x, batch.noise, torch.tensor(done, device=feed.device))
+            told = together.step(batch.x, batch.noise, _on_device(done, feed))
             sums.append(told * len(batch))
             bar.update(len(batch))
             last = number + 1 == steps
@@ -316,6 +318,11 @@ def _epoch(
                     processes.wait()
                     raise _why(stop)
     _clock(group, feed, started)
+
+
+def _on_device(step: int, feed: Feed) -> Tensor:
+    """Without waiting for the device, as a copy from the host would."""
+    return torch.full((), step, dtype=torch.int64, device=feed.device)
 
 
 def _why(stop: Sequence[BaseException]) -> BaseException:
@@ -418,7 +425,7 @@ def _mean_terms(
     together.train(False)
     for trainee in together.trainees:
         trainee.objective.rows = objectives.Rows()
-    done = torch.tensor(step, device=feed.device)
+    done = _on_device(step, feed)
     sums = torch.zeros((len(together.keys), len(seeds)), dtype=torch.float64, device=feed.device)
     with closing(feed.validation(batches, seeds)) as made:
         for batch in made:

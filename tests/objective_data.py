@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -74,6 +77,15 @@ def batch(size=8, seed=0):
     generator = torch.Generator().manual_seed(seed)
     x = torch.rand(size, 1, 2, D, generator=generator, dtype=torch.float64)
     return x, torch.randn(2, size, D, generator=generator, dtype=torch.float64)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For loops of small steps, to which a second thread is a burden."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 FOUR = ("vae", "beta_vae", "factor_vae", "beta_tcvae")

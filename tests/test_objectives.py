@@ -1,12 +1,14 @@
-"""Objectives: closed forms, the published quirks, and where gradients go."""
+"""Objectives by name: terms and losses, the published quirks, options, and errors."""
 
 import math
 
-import numpy as np
 import pytest
 import torch
 
 from fastdis import models, objectives
+
+FOUR = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
+EVERY = [(name, "sound") for name in objectives.names()] + [(name, "published") for name in FOUR]
 
 
 @pytest.fixture
@@ -27,8 +29,11 @@ def _ready(name, n_data=100, **options):
     return objective
 
 
-@pytest.mark.parametrize("protocol", objectives.PROTOCOLS)
-@pytest.mark.parametrize("name", objectives.names())
+def test_every_objective_has_a_title():
+    assert tuple(objectives.TITLES) == objectives.names()
+
+
+@pytest.mark.parametrize(("name", "protocol"), EVERY)
 def test_loss_is_the_sum_of_its_terms_and_reaches_every_weight(name, protocol, model, x):
     terms = _ready(name, protocol=protocol)(model, x)
     parts = [value for key, value in terms.items() if key not in ("loss", "discriminator")]
@@ -68,62 +73,6 @@ def test_beta_weighs_the_kl(protocol, model, x):
     assert vae["loss"] == terms[1.0]["loss"]
 
 
-def _weights_plainly(batch, n_data):
-    weights = np.full((batch, batch), 1 / (batch - 1))
-    for row in range(batch):
-        weights[row, row] = 1 / n_data
-        weights[row, (row + 1) % batch] = (n_data - batch + 1) / (n_data * (batch - 1))
-    return weights
-
-
-def test_stratified_weights_sum_to_one_and_published_ones_stand_in_columns():
-    sound = objectives.stratified_log_weights(5, 100, "sound").exp().numpy()
-    assert np.allclose(sound, _weights_plainly(5, 100))
-    assert np.allclose(sound.sum(axis=1), 1.0)
-    published = objectives.stratified_log_weights(5, 100, "published").exp().numpy()
-    assert np.allclose(published[:, 0], [0.01, 0.01, 0.01, 0.24, 0.01])
-    assert np.allclose(published[:, 1], 0.24)
-    assert np.allclose(published[:, 2:], 0.25)
-
-
-@pytest.mark.parametrize("estimator", ["mss", "mws"])
-def test_decomposition_by_its_definition_in_numpy(estimator, rng):
-    z, mean, logvar = (
-        torch.from_numpy(rng.normal(size=(6, 3)).astype(np.float32)) for _ in range(3)
-    )
-    n_data = 50
-    weights = (
-        _weights_plainly(6, n_data) if estimator == "mss" else np.full((6, 6), 1 / (6 * n_data))
-    )
-    sd = np.exp(0.5 * logvar.numpy().astype(float))
-    distance = (z.numpy()[:, None] - mean.numpy()[None]) / sd[None]  # (B, B, D)
-    each = np.moveaxis(np.exp(-0.5 * distance**2) / (sd[None] * math.sqrt(2 * math.pi)), 2, 0)
-    joint = np.log((each.prod(axis=0) * weights).sum(axis=1))
-    marginals = np.log((each * weights).sum(axis=2)).sum(axis=0)
-    posterior = np.log(np.diagonal(each.prod(axis=0)))
-    prior = (-0.5 * (z.numpy() ** 2 + math.log(2 * math.pi))).sum(axis=1)
-    expected = [(posterior - joint).mean(), (joint - marginals).mean(), (marginals - prior).mean()]
-    got = objectives.kl_decomposition(z, mean, logvar, n_data, estimator, "sound")
-    assert [value.item() for value in got] == pytest.approx(expected, rel=1e-4)
-    assert sum(got).item() == pytest.approx((posterior - prior).mean(), rel=1e-4)
-
-
-def test_total_correlation_is_positive_for_dependent_codes_and_near_zero_for_independent_ones():
-    generator = torch.Generator().manual_seed(0)
-    shared = torch.randn(512, 1, generator=generator)
-    mean = torch.cat([shared, shared], dim=1)
-    logvar = torch.full_like(mean, -2.0)
-
-    def tc(m):
-        z = m + torch.exp(0.5 * logvar) * torch.randn(m.shape, generator=generator)
-        return objectives.kl_decomposition(z, m, logvar, 512, "mss", "sound")[1].item()
-
-    independent = torch.randn(512, 2, generator=generator)
-    rho = 1 / (1 + math.exp(-2))
-    assert tc(mean) == pytest.approx(-0.5 * math.log(1 - rho**2), abs=0.12)
-    assert tc(independent) == pytest.approx(0.0, abs=0.12)
-
-
 def test_sound_beta_tcvae_uses_the_decoded_sample_and_published_draws_a_second(model, x):
     drawn = []
     sample = model.sample
@@ -134,60 +83,11 @@ def test_sound_beta_tcvae_uses_the_decoded_sample_and_published_draws_a_second(m
     assert len(drawn) == 3
 
 
-@pytest.mark.parametrize("protocol", objectives.PROTOCOLS)
-def test_gradients_of_the_discriminator(protocol, model, x):
-    objective = _ready("factor_vae", protocol=protocol)
-    terms = objective(model, x)
-    terms["discriminator"].backward(retain_graph=True)
-    into_encoder = sum(
-        weight.grad.abs().sum().item() for weight in model.parameters() if weight.grad is not None
-    )
-    assert (into_encoder > 0) == (protocol == "published")
-    before = [weight.grad.clone() for weight in objective.parameters()]
-    terms["loss"].backward()
-    for weight, grad in zip(objective.parameters(), before, strict=True):
-        assert torch.equal(weight.grad, grad), "the model's loss moved the discriminator"
-
-
-def test_permuted_codes_keep_every_margin_and_lose_the_dependence():
-    z = torch.arange(1000.0)[:, None].repeat(1, 3)
-    permuted = objectives.permute_codes(z, torch.rand_like(z))
-    assert torch.equal(permuted.sort(dim=0).values, z)
-    correlation = np.corrcoef(permuted.numpy().T)[np.triu_indices(3, 1)]
-    assert np.abs(correlation).max() < 0.15
-
-
-def test_discriminator_learns_the_density_ratio_of_known_gaussians():
-    # TC of two unit normals with correlation 0.8 is -log(1 - 0.64) / 2 = 0.51 nats.
-    torch.manual_seed(0)
-    net = objectives.Discriminator(2, hidden=64)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    root = torch.tensor([[1.0, 0.0], [0.8, 0.6]])
-    for _ in range(400):
-        z = torch.randn(256, 2) @ root.T
-        logits = torch.cat([net(z), net(objectives.permute_codes(z, torch.rand_like(z)))])
-        target = torch.arange(2).repeat_interleave(256)
-        loss = torch.nn.functional.cross_entropy(logits, target)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    logits = net(torch.randn(4000, 2) @ root.T)
-    ratio = (logits[:, 0] - logits[:, 1]).mean().item()
-    assert ratio == pytest.approx(0.51, abs=0.12)
-
-
-def test_bfloat16_outputs_give_float32_terms(model, x):
-    with torch.autocast("cpu", torch.bfloat16):
-        terms = _ready("beta_tcvae")(model, x)
-    assert all(value.dtype == torch.float32 for value in terms.values())
-    assert all(torch.isfinite(value) for value in terms.values())
-
-
 def test_extreme_outputs_stay_finite(model, x):
     with torch.no_grad():
         model.logvar.bias.fill_(1e6)
-    terms = objectives.build("vae")(model, x)
-    assert torch.isfinite(terms["loss"])
+    for name in objectives.names():
+        assert torch.isfinite(_ready(name)(model, x)["loss"]), name
 
 
 @pytest.mark.parametrize(
@@ -200,11 +100,63 @@ def test_extreme_outputs_stay_finite(model, x):
         (("vae",), {"variance": 0.0}, "variance takes"),
         (("beta_tcvae",), {"estimator": "exact"}, "estimator takes"),
         (("vae",), {"protocol": "fast"}, "protocol takes"),
+        (("dip_vae_iii",), {}, "did you mean 'dip_vae_i"),
+        (("vae",), {"likelyhood": "laplace"}, "did you mean 'likelihood'"),
+        (("vae",), {"likelihood": "gausian"}, "did you mean 'gaussian'"),
+        (("vae",), {"likelihood": "gaussian_learned", "variance": 1e-6}, "variance takes"),
+        (("vae",), {"likelihood": "bernoulli", "variance": 0.2}, "got 0.2 with 'bernoulli'"),
+        (("vae",), {"kl_schedule": "cyclic", "kl_steps": 10}, "did you mean 'cyclical'"),
+        (("vae",), {"kl_steps": 10}, "kl_steps goes with kl_schedule"),
+        (("vae",), {"kl_schedule": "linear", "kl_steps": 0}, "kl_steps takes an integer >= 1"),
+        (("vae",), {"kl_schedule": "cyclical", "kl_steps": 1}, "kl_steps takes an integer >= 2"),
+        (("vae",), {"free_bits": -0.1}, "free_bits takes"),
+        (("beta_tcvae",), {"free_bits": 0.1}, "options of 'beta_tcvae'"),
+        (("annealed_vae",), {"kl_schedule": "linear"}, "options of 'annealed_vae'"),
+        (("annealed_vae",), {"capacity": -1.0}, "capacity takes"),
+        (("annealed_vae",), {"steps": 0}, "steps takes"),
+        (("dip_vae_i",), {"lambda_off": 1.0}, "did you mean 'lambda_o"),
+        (("info_vae",), {"alpha": 1.5}, "alpha takes a number <= 1"),
+        (("info_vae",), {"alpha": -1.0, "lambda_z": 1.5}, "lambda_z takes a number >= 2"),
+        (("ada_gvae",), {"changed": 0}, "changed takes"),
     ],
 )
 def test_unknown_names_and_options(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         objectives.build(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kl_schedule": "linear"}, "kl_steps takes an integer >= 1, got None"),
+        ({"kl_schedule": "linear", "kl_steps": 10.0}, "kl_steps takes an integer"),
+        ({"likelihood": None}, "likelihood takes one of"),
+        ({"free_bits": "some"}, "free_bits takes a number"),
+    ],
+)
+def test_options_of_another_type(options, message):
+    with pytest.raises(TypeError, match=message):
+        objectives.build("vae", **options)
+
+
+@pytest.mark.parametrize("name", sorted(set(objectives.names()) - set(FOUR)))
+def test_what_the_reference_does_not_have_is_not_published(name):
+    with pytest.raises(ValueError, match=f"takes 'sound' for objective '{name}'"):
+        objectives.build(name, protocol="published")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"likelihood": "laplace"},
+        {"kl_schedule": "linear", "kl_steps": 10},
+        {"free_bits": 0.5},
+    ],
+)
+def test_options_that_the_reference_does_not_have_are_not_published(options):
+    key = next(iter(options))
+    with pytest.raises(ValueError, match=f"'published' takes {key} .* alone, .* got"):
+        objectives.build("beta_vae", protocol="published", **options)
 
 
 def test_batches_too_small_or_larger_than_the_data(model, x):
@@ -217,3 +169,8 @@ def test_batches_too_small_or_larger_than_the_data(model, x):
 def test_factor_vae_needs_its_discriminator(model, x):
     with pytest.raises(RuntimeError, match="prepare"):
         objectives.build("factor_vae")(model, x)
+
+
+def test_more_codes_changed_than_there_are():
+    with pytest.raises(ValueError, match="changed takes an integer >= 1 and <= 4, got 5"):
+        _ready("ada_gvae", changed=5)

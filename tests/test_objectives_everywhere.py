@@ -1,4 +1,4 @@
-"""Every objective: gradients, stacks, compilers, kinds of float, split batches, the smallest batch."""
+"""Every objective: gradients, stacks, compilers, kinds of float, split and small batches."""
 
 import copy
 import json
@@ -122,7 +122,7 @@ def test_the_smallest_batch_is_finite_and_a_smaller_one_says_so(case):
 
 
 class _Split(objectives.Rows):
-    """Rows of a range that lie in ``size`` threads in turn; they meet wherever codes are gathered."""
+    """Rows of a range that lie in several threads in turn, which meet to gather codes."""
 
     def __init__(self, whole, rank, meeting):
         self.whole, self.rank, self.meeting = whole, rank, meeting

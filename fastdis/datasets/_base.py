@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _memory, _threads, _validation
 from fastdis.factors import FactorSpace, FactorTable
+
+if TYPE_CHECKING:
+    import torch
+
+    from fastdis.datasets._on_device import OnDevice
 
 # Clips rendered at once where a whole set is walked through: bounds the memory at any size.
 CHUNK = 512
@@ -117,6 +122,38 @@ class Dataset(ABC):
             features[start:stop] = self.features(slice(start, stop))
         return InMemory(self, features)
 
+    def on_device(self, device: str | torch.device) -> OnDevice:
+        """The same set with every feature in the memory of a device.
+
+        :class:`SynTone` is rendered and analysed there, in float32 by another arithmetic than the
+        kernels': its features are within 1e-5 of theirs as published, 1e-4 (of 80 dB) if sound.
+        Those of other sets are copied, bit for bit.
+
+        Parameters
+        ----------
+        device
+            ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+
+        Raises
+        ------
+        MemoryError
+            If there is no room for them, with an eighth of a GPU's free memory left; nothing has
+            been computed then.
+        RuntimeError
+            If there is no such CUDA device.
+        TypeError, ValueError
+            If ``device`` is none of these.
+        """
+        from fastdis.datasets import _on_device
+
+        return _on_device.on_device(self, device)
+
+    def _fill(self, tensor: torch.Tensor) -> None:
+        """Write the features of all clips into ``(N, 1, F, frames)`` on any device."""
+        from fastdis.datasets import _on_device
+
+        _on_device.copy(lambda start, stop: self.features(slice(start, stop)), tensor)
+
 
 class Stored(Dataset):
     """Features that were kept; sound and everything else come from ``source``, rendered again."""
@@ -178,3 +215,8 @@ class InMemory(Stored):
     def options(self) -> dict[str, Any]:
         """The options of the set it was made from."""
         return self.source.options()
+
+    def _fill(self, tensor: torch.Tensor) -> None:
+        from fastdis.datasets import _on_device
+
+        _on_device.copy(lambda start, stop: self.array[start:stop], tensor)

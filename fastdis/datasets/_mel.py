@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,9 +12,13 @@ from fastdis import _validation
 from fastdis.datasets._base import Dataset
 from fastdis.features import db_to_power, mel_filters, mel_to_audio, melspectrogram, power_to_db
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 VARIANTS = ("published", "sound")
 N_FFT, HOP_LENGTH, N_MELS = 2048, 512, 128  # librosa's defaults, which the reference uses
 DYNAMIC_RANGE_DB = 80.0
+_FAINTEST = 1e-10  # power, below which decibels stop falling; librosa's default
 
 
 class MelDataset(Dataset):
@@ -49,9 +54,18 @@ class MelDataset(Dataset):
             features = _divide_columns(mel)
         else:
             # top_db=None: a floor relative to each clip's own peak would depend on the amplitude.
-            decibel = power_to_db(mel, ref=self.full_scale, top_db=None)
+            decibel = power_to_db(mel, ref=self.full_scale, amin=_FAINTEST, top_db=None)
             features = np.clip(1.0 + decibel / DYNAMIC_RANGE_DB, 0.0, 1.0).astype(np.float32)
         return features[:, None]
+
+    def _features_of_mel(self, mel: Tensor) -> Tensor:
+        """The same from mel power ``(B, 128, frames)``, on any device."""
+        if self.variant == "published":
+            largest = mel.amax(dim=1, keepdim=True)
+            silent = largest < float(np.finfo(np.float32).tiny)
+            return (mel / largest.masked_fill(silent, 1.0))[:, None]
+        decibel = 10.0 * (mel.clamp(min=_FAINTEST).log10() - float(np.log10(self.full_scale)))
+        return (1.0 + decibel / DYNAMIC_RANGE_DB).clamp(0.0, 1.0)[:, None]
 
     def to_audio(self, features: ArrayLike) -> NDArray[np.float32]:
         """Features ``(B, 1, 128, frames)`` -> sound ``(B, T)`` by Griffin-Lim.

@@ -21,7 +21,7 @@ Indices = NDArray[np.int64]
 _BLOCK = 1 << 20  # rows of a table that are read at once
 # Draws for each clip before all rows are looked at; a whole grid takes the first of them.
 _DRAWS = (1, 16, 256)
-_LOOKS = 1 << 21  # pairs of a clip and a row that are looked at together: 16 MB an array
+_LOOKS = 1 << 21  # pairs of a clip and a draw or a row that are looked at together
 
 
 class Pairs:
@@ -66,7 +66,7 @@ class Pairs:
         self._flat = _flat_levels(dataset)
         n, told = len(self._flat), among is not None
         rows = np.unique(_validation.indices("among", among, n)) if told else np.arange(n)
-        if not len(rows):
+        if told and not len(rows):
             raise ValueError("among takes at least one row, got none")
         seen = _seen(self._flat, self._shape)
         self._varying = np.flatnonzero([levels.sum() > 1 for levels in seen])
@@ -100,7 +100,7 @@ class Pairs:
         """For each varying factor (V of them): the levels there are to choose from."""
         widest = max(self._shape[k] for k in self._varying)
         self._there = np.zeros((len(self._varying), widest), bool)
-        for there, k in zip(self._there, self._varying, strict=True):
+        for there, k in zip(self._there, self._varying.tolist(), strict=True):
             there[: self._shape[k]] = seen[k]
         self._below = np.cumsum(self._there, axis=1) - self._there  # how many are lower
         self._sizes = self._there.sum(axis=1)
@@ -136,11 +136,10 @@ class Pairs:
         found = np.full(len(rows), -1)
         left = np.arange(len(rows))
         for draws in _DRAWS:
-            found[left] = self._draw(rows[left], numbers[left], draws, rng)
+            for part in _parts(left, draws):
+                found[part] = self._draw(rows[part], numbers[part], draws, rng)
             left = np.flatnonzero(found < 0)
-        step = max(1, _LOOKS // len(self._keys))
-        for start in range(0, len(left), step):
-            part = left[start : start + step]
+        for part in _parts(left, len(self._keys)):
             found[part] = self._choose(rows[part], numbers[part], rng)
         result: Indices = self._rows[self._starts[found] + rng.integers(0, self._counts[found])]
         return result
@@ -172,7 +171,8 @@ class Pairs:
         good = (self._keys[at] == flat) & ((drawn != own).sum(axis=2) == numbers[:, None])
         first = good.argmax(axis=1)[:, None]
         at, good = (np.take_along_axis(each, first, axis=1)[:, 0] for each in (at, good))
-        return np.where(good, at, -1)
+        result: Indices = np.where(good, at, -1)
+        return result
 
     @cached_property
     def _levels_of_keys(self) -> Indices:
@@ -191,7 +191,8 @@ class Pairs:
         total = np.cumsum(np.where(differ == numbers[:, None], weight, 0.0), axis=1)
         end = total[:, -1]
         place = np.minimum(rng.random(len(rows)) * end, np.nextafter(end, 0.0))
-        return (total > place[:, None]).argmax(axis=1)
+        result: Indices = (total > place[:, None]).argmax(axis=1)
+        return result
 
     def _possible(
         self, rows: Indices, differ: Indices, numbers: Indices, rng: np.random.Generator
@@ -239,6 +240,12 @@ def _seen(flat: Indices, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
         for levels, column in zip(seen, columns, strict=True):
             levels[column] = True
     return seen
+
+
+def _parts(left: Indices, looks: int) -> list[Indices]:
+    """Runs of clips of which each takes that many looks."""
+    size = max(1, _LOOKS // looks)
+    return [left[start : start + size] for start in range(0, len(left), size)]
 
 
 def _seed(seed: Any) -> int | list[int]:

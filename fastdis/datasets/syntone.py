@@ -7,21 +7,28 @@ Controlled Synthesis" (2024), and its reference code, which differs from the pap
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation
-from fastdis.datasets._mel import MelDataset
+from fastdis.datasets._mel import HOP_LENGTH, N_FFT, N_MELS, MelDataset
 from fastdis.factors import Factor, FactorSpace, FactorTable
 from fastdis.synthesis import SHAPES, oscillator
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # The third harmonic, by which a square differs from a triangle, must stay below Nyquist, and so
 # must the whole of its filter: 3 x 0.15 = 0.45 of the sample rate.
 IDENTIFIABLE = 0.15
 # A band-limited jump overshoots its amplitude by 17.9% (Gibbs) and has to stay within [-1, 1].
 LOUDEST = 0.84
+# Bytes of sound rendered on a device at once: on a CPU near its caches, on a GPU enough to fill it.
+_PIECE = {"cpu": 2**22, "cuda": 2**26}
+# Below it, of what a clip's amplitude can reach, a column may be nothing but rounding.
+_NOISE = 1e-8
 
 
 class SynTone(MelDataset):
@@ -131,14 +138,50 @@ class SynTone(MelDataset):
             "duration": self.duration,
         }  # fmt: skip
 
+    def _time(self) -> dict[str, Any]:
+        axis = "linspace" if self.variant == "published" else "sample"
+        return {"sample_rate": self.sample_rate, "duration": self.duration, "time_axis": axis}
+
     def _render(self, table: FactorTable, band_limited: bool) -> NDArray[np.float32]:
         audio = oscillator(
             table.levels[:, 2], table["frequency"], table["amplitude"],
-            sample_rate=self.sample_rate, duration=self.duration, band_limited=band_limited,
-            time_axis="linspace" if self.variant == "published" else "sample",
+            band_limited=band_limited, **self._time(),
         )  # fmt: skip
         # Float32 may round a full-scale sample to 1 + 1e-7, which a file format would clip.
         return audio if band_limited else np.clip(audio, -1.0, 1.0, out=audio)
+
+    def _fill(self, tensor: Tensor) -> None:
+        if type(self) is not SynTone:  # whose sound or features may be others
+            super()._fill(tensor)
+            return
+        from fastdis import nn
+
+        band_limited = self.variant == "sound"
+        render = nn.Oscillator(band_limited=band_limited, **self._time()).to(tensor.device)
+        analyse = nn.MelSpectrogram(
+            sr=self.sample_rate, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS
+        ).to(tensor.device)
+        step = max(1, _PIECE[tensor.device.type] // (4 * self.samples))
+        for start in range(0, len(self), step):
+            rows = np.arange(start, min(start + step, len(self)))
+            table = self.table(rows)
+            audio = render(table.levels[:, 2], table["frequency"], table["amplitude"])
+            mel = analyse(audio if band_limited else audio.clamp_(-1.0, 1.0))
+            tensor[start : start + step] = self._features_of_mel(mel)
+            if self.variant == "published":
+                self._mend(tensor, mel, rows)
+
+    def _mend(self, tensor: Tensor, mel: Tensor, rows: NDArray[np.int64]) -> None:
+        """Take from the kernels the clips whose published features may be rounding, made large.
+
+        A sine at 0 Hz or at the Nyquist limit is zero at every sample, but for rounding, and each
+        column is divided by its maximum.
+        """
+        least = mel.amax(dim=1).amin(dim=1).cpu().numpy()
+        noise = _NOISE * self.full_scale * self.table(rows)["amplitude"] ** 2
+        weak = rows[least < noise]
+        if len(weak):
+            tensor[weak] = tensor.new_tensor(self.features(weak))
 
 
 def _levels(
