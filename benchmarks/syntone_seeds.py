@@ -8,13 +8,13 @@ Every model is trained by both protocols and scored by both. A run that was stop
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
+import syntone_page
 
 from fastdis import _files, datasets, metrics, models, objectives, training
-from fastdis.studies.syntone import OBJECTIVES, PROTOCOLS
+from fastdis.studies.syntone import OBJECTIVES, PLAIN, PROTOCOLS
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "syntone-seeds.json"
@@ -30,7 +30,7 @@ def train(folder, protocol, epochs, seeds):
         print(f"{protocol}: {name}", flush=True)
         config = training.TrainConfig(
             epochs=twice * epochs, batch_size=twice * 64, path=str(folder / protocol / name),
-            compile="never", memory_format="channels_last", dtype="float32", progress=False,
+            progress=False, **PLAIN,
         )  # fmt: skip
         objective = objectives.build(name, protocol=protocol)
         for result in training.train_many(model, objective, dataset, config, seeds=range(seeds)):
@@ -51,12 +51,14 @@ def score(result, dataset, epochs):
 
 
 def collect(folder, epochs, seeds):
-    """One file of all scores, for the page."""
+    """All scores in one file, for the page."""
     rows = []
     for protocol in PROTOCOLS:
         for name in OBJECTIVES:
             for seed in range(seeds):
-                told = _files.read_json(folder / protocol / name / f"seed={seed}" / SCORES, "scores")
+                told = _files.read_json(
+                    folder / protocol / name / f"seed={seed}" / SCORES, "scores"
+                )
                 rows.append({"protocol": protocol, "name": name, "seed": seed, **told})
     _files.write_json(RESULTS, {"epochs": epochs, "seeds": seeds, "models": rows})
 
@@ -72,6 +74,7 @@ def main():
         for protocol in PROTOCOLS:
             train(options.path, protocol, options.epochs, options.seeds)
         collect(options.path, options.epochs, options.seeds)
+    syntone_page.write(_files.read_json(RESULTS, "scores of several seeds"))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,147 @@
+"""The tables and the figure of docs/syntone.md, from what syntone_seeds.py measured."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from fastdis.objectives import TITLES
+from fastdis.studies._syntone_paper import TABLE_1
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE, FIGURE = DOCS / "syntone.md", DOCS / "syntone-seeds.png"
+COMMAND = "python benchmarks/syntone_seeds.py"
+METRICS = {
+    "mig": "MIG", "sap": "SAP", "dcimig": "DCIMIG", "jemmig": "JEMMIG", "modularity": "Modularity",
+    "dci_disentanglement": "DCI D", "dci_informativeness": "DCI I",
+}  # fmt: skip
+BLOCKS = {  # title -> protocol of training, convention of scoring
+    "published training, published scoring": ("published", "published"),
+    "published training, standard scoring": ("published", "standard"),
+    "sound training, published scoring": ("sound", "published"),
+    "sound training, standard scoring": ("sound", "standard"),
+}
+
+
+def scores_of(told, protocol, convention, name, metric):
+    """Of every seed, an array; empty where the convention has no such score."""
+    found = [
+        model["scores"][convention].get(metric, [None])[0]
+        for model in told["models"]
+        if model["protocol"] == protocol and model["name"] == name
+    ]
+    return np.array([score for score in found if score is not None])
+
+
+def write(told):
+    """Fill the tables of the page in, and draw the figure."""
+    page = PAGE.read_text(encoding="utf-8")
+    for name, table in TABLES.items():
+        marker = re.compile(rf"(<!-- {name}: {re.escape(COMMAND)} -->\n).*?(<!-- end -->)", re.S)
+        if not marker.search(page):
+            raise ValueError(f"no marker for the table {name!r} in {PAGE}")
+        text = table(told)
+        page = marker.sub(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)
+    PAGE.write_text(page, encoding="utf-8")
+    draw(told)
+
+
+def score_table(told):
+    """Mean and deviation over the seeds of every model by every pair of protocols."""
+    lines = [
+        ["as printed in the paper" if name == "vae" else "", TITLES[name],
+         *(f"{row[m][0]:.3f}" if m in row else "–" for m in METRICS)]
+        for name, row in TABLE_1.items()
+    ]  # fmt: skip
+    for title, (protocol, convention) in BLOCKS.items():
+        for name in TABLE_1:
+            cells = [scores_of(told, protocol, convention, name, metric) for metric in METRICS]
+            lines.append(
+                [title if name == "vae" else "", TITLES[name],
+                 *(f"{c.mean():.3f} ± {c.std(ddof=1):.3f}" if len(c) else "–" for c in cells)]
+            )  # fmt: skip
+    return _markdown(["training and scoring", "model", *METRICS.values()], lines)
+
+
+def ranking_table(told):
+    """How far the order of the four models is one of the models, and how far one of the seeds."""
+    lines = []
+    for title, (protocol, convention) in BLOCKS.items():
+        for metric, head in METRICS.items():
+            each = [scores_of(told, protocol, convention, name, metric) for name in TABLE_1]
+            if all(map(len, each)):
+                first = title if metric == "mig" else ""
+                lines.append([first, head, *_ranking(np.array(each), metric)])
+    return _markdown(
+        ["training and scoring", "score", "order of the means, best first",
+         "share of variance: objective", "best in how many seeds", "tau with the paper"],
+        lines,
+    )  # fmt: skip
+
+
+def _ranking(scores, metric):
+    """``scores`` is (models, seeds)."""
+    names = list(TABLE_1)
+    order = np.argsort(-scores.mean(axis=1))
+    between = scores.shape[1] * (scores.mean(axis=1) - scores.mean()) ** 2
+    share = between.sum() / max(((scores - scores.mean()) ** 2).sum(), 1e-300)
+    wins = np.bincount(scores.argmax(axis=0), minlength=len(names))
+    best = order[0]
+    told = [
+        " > ".join(TITLES[names[i]] for i in order),
+        f"{share:.0%}",
+        f"{TITLES[names[best]]} {wins[best]} of {scores.shape[1]}",
+    ]
+    printed = [TABLE_1[name].get(metric, (None,))[0] for name in names]
+    if None in printed:
+        return [*told, "–"]
+    taus = [kendalltau(seed, printed).statistic for seed in scores.T]
+    return [*told, f"{kendalltau(scores.mean(axis=1), printed).statistic:+.2f} "
+            f"({min(taus):+.2f} to {max(taus):+.2f})"]  # fmt: skip
+
+
+def settings(told):
+    """What was trained, in a line."""
+    waits = [row["waiting"] for model in told["models"] for row in model["history"]]
+    return (
+        f"{told['seeds']} seeds a model, {told['epochs']} epochs of 25,600 clips (FactorVAE "
+        f"{2 * told['epochs']}), batch 64 (FactorVAE 128), float32; the training waited for "
+        f"batches {max(waits):.1%} of its time at most."
+    )
+
+
+def draw(told):
+    """Every seed as a point, the paper's figure as a line."""
+    from matplotlib.figure import Figure
+
+    shown = ("mig", "sap", "dcimig", "jemmig", "modularity", "dci_disentanglement")
+    figure = Figure(figsize=(13, 11), layout="constrained")
+    axes = figure.subplots(len(BLOCKS), len(shown), sharex=True)
+    for i, (title, (protocol, convention)) in enumerate(BLOCKS.items()):
+        for j, metric in enumerate(shown):
+            ax = axes[i, j]
+            for k, name in enumerate(TABLE_1):
+                scores = scores_of(told, protocol, convention, name, metric)
+                ax.plot(k + np.linspace(-0.15, 0.15, len(scores)), scores, ".", color=f"C{k}")
+                if len(scores):
+                    ax.plot([k - 0.3, k + 0.3], [scores.mean()] * 2, color=f"C{k}")
+                if metric in TABLE_1[name] and convention == "published":
+                    ax.plot(k, TABLE_1[name][metric][0], "x", color="black", ms=6)
+            if not len(scores):
+                ax.set_axis_off()
+            ax.set_xticks(range(len(TABLE_1)), [TITLES[name] for name in TABLE_1], rotation=45)
+            ax.tick_params(labelsize=8)
+            ax.set_ylim(bottom=0.0)
+            if i == 0:
+                ax.set_title(METRICS[metric], fontsize=10)
+        axes[i, 0].set_ylabel(title.replace(", ", ",\n"), fontsize=9)
+    figure.savefig(FIGURE, dpi=100)
+
+
+def _markdown(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+TABLES = {"settings": settings, "scores": score_table, "ranking": ranking_table}
