@@ -72,12 +72,16 @@ def test_the_law_of_a_whole_grid():
 
 @pytest.mark.parametrize("draws", [_pairs._DRAWS, (1,), ()])  # by trial, some of both, by weighing
 @pytest.mark.parametrize("changed", [1, 2, 3, None])
-@pytest.mark.parametrize("kind", ["grid", "sample", "among"])
+@pytest.mark.parametrize("kind", ["grid", "sample", "among", "apart"])
 def test_factors_and_levels_follow_the_law(monkeypatch, rng, draws, changed, kind):
     monkeypatch.setattr(_pairs, "_DRAWS", draws)
     data = Clips((3, 4, 2)) if kind == "grid" else sample(rng, (3, 1, 4, 3), 50)
-    among = np.arange(0, 50, 2) if kind == "among" else None
-    clip, n = 5, 4000
+    # Some rows that lack levels which others have; and all rows that lack those of the clip.
+    clip, n, last = 5, 4000, data.levels[:, -1]
+    among = {
+        "among": np.flatnonzero((last != (last[clip] + 1) % 3) & (np.arange(len(last)) % 3 > 0)),
+        "apart": np.flatnonzero(last != last[clip]),
+    }.get(kind)
     expected = law(data, clip, changed, among)
     found = Pairs(data, changed, among).partners(np.full(n, clip), seed=1)
     counts = np.bincount(found, minlength=len(data))
@@ -101,6 +105,15 @@ def test_partners_of_every_clip_differ_in_so_many_factors(changed, rng):
         assert differ.max() == 2
     else:
         assert (differ == changed).all()
+
+
+@pytest.mark.parametrize("changed", [1, 2, 3, None])
+def test_a_whole_grid_takes_one_draw(changed, monkeypatch):
+    monkeypatch.setattr(_pairs, "_DRAWS", (1,))
+    monkeypatch.setattr(Pairs, "_choose", None)
+    data = Clips((3, 5, 4))
+    found = Pairs(data, changed).partners(np.arange(60), 0)
+    assert (data.levels[found] != data.levels).any(axis=1).all()
 
 
 def test_partners_are_a_function_of_the_clips_and_the_seed(rng):
@@ -131,6 +144,19 @@ def test_factors_of_one_level_do_not_count():
     # Nor do levels that the space has and the clips have not.
     with pytest.raises(ValueError, match=r"from 1 to 1, .*\(f0\), got 2"):
         Pairs(Clips((4, 5), [(1, 3), (2, 3)]), 2)
+
+
+def test_numbers_that_a_clip_has_no_partner_for():
+    levels = [(0, 0, 0, 0), (1, 0, 0, 0), (1, 1, 1, 0), (1, 1, 1, 1)]  # none differs in two
+    found = Pairs(Clips((2, 2, 2, 2), levels)).partners(np.zeros(2000, int), 0)
+    assert chisquare(np.bincount(found, minlength=4)[1:3]).pvalue > 1e-3
+    assert set(found.tolist()) == {1, 2}
+
+
+def test_a_factor_that_has_no_other_level_among_the_rows():
+    data = Clips((3, 3, 3))
+    found = Pairs(data, 2, among=np.arange(9)).partners(np.zeros(200, int), 0)
+    assert set(found.tolist()) == {4, 5, 7, 8}
 
 
 def test_the_smallest_sets():

@@ -156,8 +156,8 @@ class SynTone(MelDataset):
             return
         from fastdis import nn
 
-        band_limited = self.variant == "sound"
-        render = nn.Oscillator(band_limited=band_limited, **self._time()).to(tensor.device)
+        render = nn.Oscillator(band_limited=self.variant == "sound", **self._time())
+        render = render.to(tensor.device)
         analyse = nn.MelSpectrogram(
             sr=self.sample_rate, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS
         ).to(tensor.device)
@@ -165,8 +165,7 @@ class SynTone(MelDataset):
         for start in range(0, len(self), step):
             rows = np.arange(start, min(start + step, len(self)))
             table = self.table(rows)
-            audio = render(table.levels[:, 2], table["frequency"], table["amplitude"])
-            mel = analyse(audio if band_limited else audio.clamp_(-1.0, 1.0))
+            mel = analyse(render(table.levels[:, 2], table["frequency"], table["amplitude"]))
             tensor[start : start + step] = self._features_of_mel(mel)
             if self.variant == "published":
                 self._mend(tensor, mel, rows)
