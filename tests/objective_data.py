@@ -96,7 +96,11 @@ CASES = {
     "factor_vae": ("factor_vae", {"gamma": 3.0}, {"gamma": 30.0}),
     "beta_tcvae": ("beta_tcvae", {"alpha": 0.5}, {"alpha": 2.0, "beta": 1.5}),
     "weighted sampling": ("beta_tcvae", {"estimator": "mws"}, {"estimator": "mws", "gamma": 2.0}),
-    "annealed_vae": ("annealed_vae", {"steps": 10}, {"steps": 20, "capacity": 2.0, "gamma": 3.0}),
+    # At step 3 C is near the mean KL of a batch, so that parts of it lie on both sides.
+    "annealed_vae": (
+        "annealed_vae", {"steps": 10, "capacity": 5.6},
+        {"steps": 20, "capacity": 2.0, "gamma": 3.0},
+    ),
     "dip_vae_i": ("dip_vae_i", {}, {"lambda_od": 1.0, "lambda_d": 2.0}),
     "dip_vae_ii": ("dip_vae_ii", {}, {"lambda_od": 1.0, "lambda_d": 2.0}),
     "info_vae": ("info_vae", {}, {"alpha": 0.5, "lambda_z": 3.0}),

@@ -154,7 +154,7 @@ class Objective(nn.Module, ABC):
     def _weight(
         self, name: str, value: float, minimum: float = 0.0, maximum: float = math.inf
     ) -> float:
-        """A number that weighs a term, checked, as the option and the buffer ``name``."""
+        """A number that weighs a term, checked, as the option and the float32 buffer ``name``."""
         number = _validation.number(name, value, minimum=minimum, maximum=maximum)
         self.options[name] = number
         self.register_buffer(name, torch.tensor(number), persistent=False)
