@@ -14,6 +14,9 @@ STUDIED = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
 OBJECTIVES = (*STUDIED, "annealed_vae", "dip_vae_i", "dip_vae_ii", "info_vae", "ada_gvae")
 ESTIMATORS = ("plugin", "miller_madow", "kraskov")
 CONVENTIONS = ("standard", "disentanglement_lib", "ubisoft", "published")
+COMPILE = ("never", "always", "measure")
+MEMORY_FORMATS = ("contiguous", "channels_last", "measure")
+DTYPES = ("float32", "float64", "bfloat16", "tf32", "measure")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,10 +124,42 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--optimizer", default="adam", choices=("adam", "adamw"), help="of the model"
     )
+    train.add_argument(
+        "--schedule", default="constant", choices=("constant", "cosine"), help="of the rate"
+    )
+    train.add_argument(
+        "--warmup_steps", type=int, default=0, help="steps over which the rate rises from zero"
+    )
     train.add_argument("--patience", type=int, help="epochs without progress before stopping early")
-    train.add_argument("--seed", type=int, default=0, help="fixes every draw")
+    seeds = train.add_mutually_exclusive_group()
+    seeds.add_argument("--seed", type=int, default=0, help="fixes every draw")
+    seeds.add_argument(
+        "--seeds", type=int, nargs="+", metavar="SEED",
+        help="a model for each, trained in step, in run folders such as PATH/vae/seed=0",
+    )  # fmt: skip
+    train.add_argument(
+        "--compile", default="measure", choices=COMPILE, help="torch.compile where it is faster"
+    )
+    train.add_argument(
+        "--memory_format", default="measure", choices=MEMORY_FORMATS, help="of the weights"
+    )
+    train.add_argument(
+        "--dtype", default="measure", choices=DTYPES, help="of the arithmetic; tf32 on CUDA alone"
+    )
     train.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
     train.add_argument("--tensorboard", action="store_true", help="write its events, too")
+
+    sweep = add("sweep", _sweep, "Train and score a grid of objectives, options, sizes and seeds.")
+    sweep.add_argument("file", metavar="FILE", help="YAML: pydoc fastdis.studies.sweep shows one")
+    sweep.add_argument("--path", help="folder of the sweep [default: runs/ and the file's name]")
+    sweep.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...; each worker's")
+    sweep.add_argument(
+        "--engine", default="process", choices=("process", "dask"),
+        help="models in step in this process, or a task a model on a Dask cluster",
+    )  # fmt: skip
+    sweep.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of --engine dask [default: DASK_SCHEDULER_ADDRESS]"
+    )
 
     _add_eval(add("eval", _eval, "Score trained models, or files of factors and codes."))
 
@@ -271,8 +306,8 @@ def _create(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from fastdis import _cli_files, datasets, training
-    from fastdis.studies import train_all
+    from fastdis import _cli_files, _parallel, datasets, training
+    from fastdis.studies import train_all, train_seeds
 
     training.check_device(options.device)
     if options.dataset:
@@ -280,15 +315,43 @@ def _train(options: argparse.Namespace) -> None:
     else:
         protocol = options.protocol or "sound"
         dataset = datasets.SynTone(protocol)
-    _say(f"computing the features of {len(dataset):,} clips")
-    train_all(
-        dataset.in_memory(), Path(options.path), options.objective, protocol=protocol,
-        epochs=options.epochs, batch_size=options.batch_size, latent_dim=options.latent_dim,
-        seed=options.seed, model=options.model, device=options.device, say=_say,
-        learning_rate=options.learning_rate, optimizer=options.optimizer,
-        patience=options.patience, tensorboard=options.tensorboard,
+    rank, processes = _parallel.place()
+    say = _say if rank == 0 else _say_nothing
+    if rank:  # the first one warns of the same
+        warnings.simplefilter("ignore")
+    if processes == 1:  # of several, each takes its part of every batch alone
+        say(f"computing the features of {len(dataset):,} clips")
+        dataset = dataset.in_memory()
+    passed_on = (
+        "epochs", "batch_size", "latent_dim", "model", "device", "learning_rate", "optimizer",
+        "schedule", "warmup_steps", "patience", "compile", "memory_format", "dtype", "tensorboard",
     )  # fmt: skip
-    print(options.path)
+    how: dict[str, Any] = {key: getattr(options, key) for key in passed_on}
+    how |= {"protocol": protocol, "say": say}
+    path, names = Path(options.path), options.objective
+    if options.seeds is None:
+        train_all(dataset, path, names, seed=options.seed, **how)
+    else:
+        train_seeds(dataset, path, names, options.seeds, **how)
+    if rank == 0:
+        print(options.path)
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    from fastdis.reports import sweep as page
+    from fastdis.reports import sweep_table
+    from fastdis.studies import sweep
+
+    path = Path(options.path or f"runs/{Path(options.file).stem}")
+    results = sweep.run(
+        options.file, path, engine=options.engine, scheduler=options.scheduler,
+        device=options.device, say=_say,
+    )  # fmt: skip
+    print(sweep_table.text_table(results))
+    _say("writing the report")
+    print(page.write(results, path / "report.html"))
+    if results.failed:
+        raise FloatingPointError(f"{len(results.failed)} of {len(results.rows)} cells failed")
 
 
 def _eval(options: argparse.Namespace) -> None:
@@ -363,6 +426,10 @@ def _info(options: argparse.Namespace) -> None:
     if options.audit:
         print()
         print(fastdis.datasets.audit(_cli_files.open_set(options.audit)[0]))
+
+
+def _say_nothing(text: str) -> None:
+    """In place of :func:`_say`, in a process beside one that says it."""
 
 
 def _say(text: str) -> None:

@@ -183,7 +183,7 @@ def test_names_on_the_command_line_are_those_of_the_modules():
     from fastdis import objectives
     from fastdis.studies import syntone
 
-    assert cli.OBJECTIVES == objectives.names()
+    assert objectives.names() == cli.OBJECTIVES
     assert cli.STUDIED == syntone.OBJECTIVES
 
 

@@ -1,6 +1,6 @@
 """Published systems, one short file each: recipes that only compose the other stages."""
 
-from fastdis.studies import syntone
-from fastdis.studies._common import score, train_all
+from fastdis.studies import sweep, syntone
+from fastdis.studies._common import score, train_all, train_seeds
 
-__all__ = ["score", "syntone", "train_all"]
+__all__ = ["score", "sweep", "syntone", "train_all", "train_seeds"]

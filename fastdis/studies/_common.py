@@ -21,25 +21,51 @@ def train_all(
     batch_size: int = 64, latent_dim: int = 8, seed: int = 0, model: str = "conv3",
     device: str = "cpu", progress: bool = True, say: Callable[[str], None] = print, **config: Any,
 ) -> dict[str, training.TrainResult]:  # fmt: skip
-    """Train a model for each objective, each in its own run folder, each resumable.
-
-    FactorVAE gets twice the batch, as it splits it, and twice the epochs, so that its VAE takes as
-    many steps of as many clips as the others; so does the reference.
-    """
+    """Train a model for each objective, each in its own run folder, each resumable."""
     results = {}
     for name in names:
-        twice = 2 if name == "factor_vae" else 1
         say(f"{protocol}: training {name}")
         results[name] = training.train(
             models.build(model, latent_dim, dataset.feature_shape, seed=seed),
             objectives.build(name, protocol=protocol),
             dataset,
             training.TrainConfig(
-                epochs=twice * epochs, batch_size=twice * batch_size, seed=seed, device=device,
-                progress=progress, path=str(folder / name), **config,
+                **alike(name, epochs, batch_size), seed=seed, device=device, progress=progress,
+                path=str(folder / name), **config,
             ),
         )  # fmt: skip
     return results
+
+
+def train_seeds(
+    dataset: datasets.Dataset, folder: Path, names: Sequence[str], seeds: Sequence[int], *,
+    protocol: str, epochs: int, batch_size: int = 64, latent_dim: int = 8, model: str = "conv3",
+    say: Callable[[str], None] = print, **config: Any,
+) -> dict[str, list[training.TrainResult]]:  # fmt: skip
+    """As :func:`train_all`, a model for every seed, in step; run folders such as ``vae/seed=0``."""
+    results = {}
+    for name in names:
+        say(f"{protocol}: training {name}, seeds {', '.join(map(str, seeds))}")
+        results[name] = training.train_many(
+            models.build(model, latent_dim, dataset.feature_shape, seed=0),
+            objectives.build(name, protocol=protocol),
+            dataset,
+            training.TrainConfig(
+                **alike(name, epochs, batch_size), path=str(folder / name), **config
+            ),
+            seeds=seeds,
+        )
+    return results
+
+
+def alike(name: str, epochs: int, batch_size: int) -> dict[str, Any]:
+    """Epochs and batch with which an objective's model learns as much as the others'.
+
+    FactorVAE gets twice the batch, as it splits it, and twice the epochs, so that its VAE takes as
+    many steps of as many clips as the others; so does the reference.
+    """
+    twice = 2 if name == "factor_vae" else 1
+    return {"epochs": twice * epochs, "batch_size": twice * batch_size}
 
 
 def score(
@@ -49,9 +75,9 @@ def score(
 ) -> dict[str, Any]:  # fmt: skip
     """Score the model of a run folder and write the scores into it.
 
-    By both protocols over several runs (:func:`fastdis.metrics.evaluate_model`), and once by the
-    whole ``"panel"``, or by ``metrics`` of it (:func:`fastdis.metrics.panel`). Scores that are
-    there are returned as they are, if the same was asked of the same weights.
+    By both protocols over several ``runs`` (:func:`fastdis.metrics.evaluate_model`; none for 0),
+    and once by the whole ``"panel"``, or by ``metrics`` of it (:func:`fastdis.metrics.panel`).
+    Scores that are there are returned as they are, if the same was asked of the same weights.
     """
     file = folder / file_name
     names = list(METRICS) if metrics is None else names_of(metrics)
@@ -66,7 +92,7 @@ def score(
     codes = training.encode(model, dataset, np.arange(len(dataset)))
     told: dict[str, Any] = {
         convention: evaluate_model(codes, dataset, convention=convention, runs=runs, seed=seed)
-        for convention in SCORED_BY
+        for convention in (SCORED_BY if runs else ())
     }
     told["panel"] = panel(codes, dataset, metrics=names, seed=seed, bootstrap=bootstrap).to_dict()
     told["mutual_information"] = code_information(codes, dataset).tolist()

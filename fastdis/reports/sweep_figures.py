@@ -1,0 +1,226 @@
+"""The figures of a sweep: a score against what was swept, a line an objective and a latent size.
+
+A panel for each option that was swept. What has none of it is a horizontal line there, with its
+deviation at the right end. Without any swept number the axis is the latent size, or the models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from fastdis.reports import media
+from fastdis.reports.figures import FAINT, INK, _plain_axes
+from fastdis.reports.sweep_results import Combination, Spread, SweepResults, in_words, text_of
+from fastdis.reports.tables import Metric
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito (2008), but for yellow, which white swallows.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
+MARKERS, DASHES = ("o", "s", "^", "D", "v"), ("-", "--", ":", "-.")
+PANEL = (3.3, 2.3)  # inches
+DODGE = 0.012  # of the axis between the error bars of neighbouring lines
+WIDE = 8.0  # from this ratio of its ends on, an axis is logarithmic
+MOST_TICKS = 7
+_BAR: dict[str, Any] = {"capsize": 1.5, "elinewidth": 0.8, "capthick": 0.8}
+
+
+@dataclass
+class Line:
+    """What is drawn in one colour and style: points, or one level without an axis value."""
+
+    label: str
+    color: str
+    style: int  # of marker and dashes
+    points: list[tuple[float, Combination]] = field(default_factory=list)
+    level: Combination | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One axis, and its lines."""
+
+    name: str
+    lines: list[Line]
+
+
+def panels_of(results: SweepResults) -> list[Panel]:
+    """What the figures of every score share; none where neither a number nor a size was swept."""
+    axis = {each.objective: _axis(each.objective, results) for each in results.summary}
+    names = [name for name in dict.fromkeys(axis.values()) if name]
+    sizes = sorted({each.latent_dim for each in results.summary})
+    if names:
+        return [Panel(name, _by_option(results, name, axis, sizes)) for name in names]
+    return [Panel("latent size", _by_size(results))] if len(sizes) > 1 else []
+
+
+def _axis(objective: str, results: SweepResults) -> str:
+    """The option that an objective's scores are drawn against: beta, or the first that differs."""
+    values: dict[str, set[Any]] = {}
+    for each in results.summary:
+        if each.objective == objective:
+            for key, value in each.options.items():
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    values.setdefault(key, set()).add(value)
+    swept = [key for key, found in values.items() if len(found) > 1]
+    return "beta" if "beta" in swept else next(iter(swept), "")
+
+
+def _models(
+    results: SweepResults, axis: Mapping[str, str]
+) -> Iterator[tuple[Combination, str, str]]:
+    """Each combination, its name without the option that is its axis, and its colour."""
+    colors: dict[str, str] = {}
+    for each in results.summary:
+        others = {key: v for key, v in each.options.items() if key != axis.get(each.objective)}
+        title = results.titles.get(each.objective, each.objective)
+        name = ", ".join(filter(None, (title, in_words(others))))
+        yield each, name, colors.setdefault(name, COLORS[len(colors) % len(COLORS)])
+
+
+def _by_option(
+    results: SweepResults, option: str, axis: Mapping[str, str], sizes: Sequence[int]
+) -> list[Line]:
+    """Objectives that have this axis, and as levels those that have none at all."""
+    lines: dict[str, Line] = {}
+    for each, model, color in _models(results, axis):
+        if axis[each.objective] not in ("", option):
+            continue
+        name = f"{model}, latent {each.latent_dim}" if len(sizes) > 1 else model
+        line = lines.setdefault(name, Line(name, color, sizes.index(each.latent_dim)))
+        if not axis[each.objective] or option not in each.options:
+            line.level = each
+        elif each.finished:
+            line.points.append((each.options[option], each))
+    return _in_order(lines.values())
+
+
+def _by_size(results: SweepResults) -> list[Line]:
+    lines: dict[str, Line] = {}
+    for each, model, color in _models(results, {}):
+        line = lines.setdefault(model, Line(model, color, 0))
+        if each.finished:
+            line.points.append((each.latent_dim, each))
+    return _in_order(lines.values())
+
+
+def _in_order(lines: Iterable[Line]) -> list[Line]:
+    return [replace(line, points=sorted(line.points, key=lambda at: at[0])) for line in lines]
+
+
+def score_figure(results: SweepResults, panels: Sequence[Panel], metric: Metric) -> str:
+    """One score in all panels, as a PNG."""
+    from matplotlib.figure import Figure
+
+    if not panels:
+        return _models_figure(results, metric)
+    figure = Figure(figsize=(PANEL[0] * len(panels), PANEL[1]), dpi=190, layout="constrained")
+    every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, panel in zip(every, panels, strict=True):
+        values = sorted({x for line in panel.lines for x, _ in line.points})
+        _scale(axes, values)
+        levels = 0
+        for number, line in enumerate(panel.lines):
+            aside = DODGE * (number - (len(panel.lines) - 1) / 2)
+            _draw_points(axes, line, metric.key, _moved(values, aside))
+            if line.level is not None and metric.key in line.level.values:
+                levels += 1
+                _draw_level(axes, line, line.level.values[metric.key], 1.0 + 2.0 * DODGE * levels)
+        _plain_axes(axes)
+        axes.grid(axis="y", color=FAINT, linewidth=0.5)
+        axes.set_xlabel(panel.name, fontsize=7.5, color=INK)
+    return media.figure_uri(figure)
+
+
+def _draw_points(axes: Axes, line: Line, key: str, place: Callable[[float], float]) -> None:
+    told = [(x, each.values[key]) for x, each in line.points if key in each.values]
+    if told:
+        axes.errorbar(
+            [place(x) for x, _ in told], [s.mean for _, s in told],
+            [s.deviation or 0.0 for _, s in told], color=line.color, **_style(line), **_BAR,
+        )  # fmt: skip
+
+
+def _draw_level(axes: Axes, line: Line, level: Spread, place: float) -> None:
+    """Over the whole axis, its deviation at ``place`` beside it."""
+    style = DASHES[line.style % len(DASHES)]
+    axes.axhline(level.mean, color=line.color, lw=0.9, ls=style)
+    axes.errorbar(
+        place, level.mean, level.deviation or 0.0, color=line.color, ls="", clip_on=False,
+        transform=axes.get_yaxis_transform(), **_BAR,
+    )  # fmt: skip
+
+
+def _moved(values: Sequence[float], aside: float) -> Callable[[float], float]:
+    """A share of the axis further right."""
+    if _is_wide(values):
+        return lambda x: x * (values[-1] / values[0]) ** aside
+    span = values[-1] - values[0] if len(values) > 1 else 1.0
+    return lambda x: x + aside * span
+
+
+def _is_wide(values: Sequence[float]) -> bool:
+    return bool(values) and values[0] > 0.0 and values[-1] >= WIDE * values[0]
+
+
+def _style(line: Line) -> dict[str, Any]:
+    return {
+        "marker": MARKERS[line.style % len(MARKERS)], "ms": 3.5, "lw": 1.2,
+        "ls": DASHES[line.style % len(DASHES)],
+    }  # fmt: skip
+
+
+def _scale(axes: Axes, values: Sequence[float]) -> None:
+    """A logarithmic axis where values span much, and the values themselves as its ticks."""
+    if not values:
+        axes.set_xticks([])
+        return
+    if _is_wide(values):
+        axes.set_xscale("log")
+    if len(values) <= MOST_TICKS:
+        axes.set_xticks(values, [text_of(value) for value in values])
+        axes.minorticks_off()
+
+
+def _models_figure(results: SweepResults, metric: Metric) -> str:
+    """The models below each other where nothing gives them an axis."""
+    from matplotlib.figure import Figure
+
+    shown = [each for each in results.summary if metric.key in each.values]
+    figure = Figure(figsize=(PANEL[0], 0.5 + 0.24 * len(shown)), dpi=190, layout="constrained")
+    axes = figure.add_subplot()
+    for place, each in enumerate(shown):
+        spread = each.values[metric.key]
+        axes.errorbar(
+            spread.mean, place, xerr=spread.deviation or 0.0, color=COLORS[0], marker="o", ms=3.5,
+            **_BAR,
+        )  # fmt: skip
+    names = [
+        ", ".join(filter(None, (results.titles.get(e.objective, e.objective), in_words(e.options))))
+        for e in shown
+    ]
+    axes.set_yticks(range(len(shown)), names)
+    axes.invert_yaxis()
+    _plain_axes(axes)
+    axes.grid(axis="x", color=FAINT, linewidth=0.5)
+    return media.figure_uri(figure)
+
+
+def legend(panels: Sequence[Panel]) -> list[tuple[str, str]]:
+    """The lines of all panels: their names, and a piece of each as a PNG."""
+    from matplotlib.figure import Figure
+
+    lines = {line.label: line for panel in panels for line in panel.lines}
+    figure = Figure(figsize=(0.44, 0.15), dpi=190)
+    pieces = []
+    for name, line in lines.items():
+        figure.clear()
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        style = _style(line) | ({} if line.points else {"marker": ""})
+        axes.plot([0, 1, 2], [0, 0, 0], color=line.color, markevery=[1], **style)
+        axes.axis("off")
+        pieces.append((name, media.figure_uri(figure, colors=16)))
+    return pieces
