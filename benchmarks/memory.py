@@ -19,6 +19,8 @@ SIZES = {
     "long shards": (240, 960, 3840),
     "histogram": (1_000_000, 4_000_000, 16_000_000),
     "maps": (1_000_000, 4_000_000, 16_000_000),
+    "train": (3200,),
+    "train many": (3200,),
 }
 TITLES = {
     "features": "SynTone as a stream of mel batches",
@@ -26,10 +28,12 @@ TITLES = {
     "long shards": "SynTone of 10-second clips to mel shards on disk",
     "histogram": "joint histogram of a stream of rows",
     "maps": "histogram metrics of memory-mapped files",
+    "train": "training a model, two epochs, features in memory",
+    "train many": "training ten seeds in one process, the same",
 }
 UNITS = {
     "features": "clips", "shards": "clips", "long shards": "clips", "histogram": "rows",
-    "maps": "rows",
+    "maps": "rows", "train": "clips", "train many": "clips",
 }  # fmt: skip
 AT_MOST_MB = 500
 BATCH = 512
@@ -86,6 +90,18 @@ def maps(rows):
         assert evaluate(factors, codes, ["histogram"]).n == rows
 
 
+def train(clips):
+    from fastdis._bench import training
+
+    training.epoch(training.syntone(clips).in_memory(), training.config(epochs=2))()
+
+
+def train_many(clips):
+    from fastdis._bench import training
+
+    training.seeds_together(training.syntone(clips).in_memory(), training.config(epochs=2))()
+
+
 def measure(say=print):
     """``[(work, size, peak in MB, MB beyond what was resident)]``; none where /proc is missing."""
     if not Path("/proc/self/status").exists():
@@ -103,7 +119,7 @@ def measure(say=print):
 def main(work, size):
     run = {
         "features": features, "shards": shards, "long shards": long_shards, "histogram": histogram,
-        "maps": maps,
+        "maps": maps, "train": train, "train many": train_many,
     }[work]  # fmt: skip
     run(CHUNK if UNITS[work] == "rows" else 80)
     before = _memory_mb("VmRSS")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import memory
 import scaling
+import waiting
 
 from fastdis import _files
 from fastdis._bench import limits, suite, table
@@ -80,6 +81,13 @@ The peak of a process of its own, and how much of it is beyond what was resident
 and a first small call. At most {at_most} MB are allowed, whatever the size.
 
 {memory}
+
+## Waiting for batches
+
+The share of the time of a training epoch (batch 64, float32) in which the step had to wait for its
+batch, which a thread makes one ahead: `python benchmarks/waiting.py`.
+
+{waiting}
 
 ## On a GPU
 
@@ -157,6 +165,8 @@ def main():
     PICTURE.parent.mkdir(exist_ok=True)
     scaling.draw(panels, PICTURE)
     told = memory.measure(say)
+    say("waiting for batches")
+    waits = waiting.measure()
     text = TEXT.format(
         minutes=(time.perf_counter() - start) / 60,
         repeats=REPEATS["full"],
@@ -172,6 +182,7 @@ def main():
         slopes=slopes_table(panels),
         at_most=memory.AT_MOST_MB,
         memory=memory_table(told),
+        waiting=waiting.markdown(waits),
         gpu=gpu_table(),
         first_calls=table.first_calls_table(report.first_calls),
         machine=table.pairs_table(("machine", ""), report.machine),

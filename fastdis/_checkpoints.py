@@ -213,11 +213,11 @@ def into_module(prefix: str, module: nn.Module, tensors: Mapping[str, Tensor], p
 def into_optimizer(
     prefix: str, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Load the state that :func:`of_optimizer` named; learning rates stay the optimizer's own."""
+    """Load the state that :func:`of_optimizer` named; learning rates stay the optimizer's own.
+
+    The optimizer has its state already, of the dtype and strides that its fused step asks for.
+    """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for key, value in _under(prefix, tensors).items():
         index, _, name = key.partition(".")
-        parameter = parameters[int(index)]
-        # A fused step walks state and weights as one stretch of memory: the same strides in both.
-        like = torch.empty_like(parameter) if value.shape == parameter.shape else value
-        optimizer.state[parameter][name] = like.to(parameter.device).copy_(value)
+        optimizer.state[parameters[int(index)]][name].copy_(value)

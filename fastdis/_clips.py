@@ -112,6 +112,11 @@ def clips_of(
             f"batch_size takes at least a clip for each of {processes} processes, "
             f"got {config.batch_size}"
         )
+    if config.patience is not None and objective.anneals:
+        raise ValueError(
+            f"patience takes None with objective {name!r} whose weights are annealed: its losses "
+            f"at two steps do not compare, got {config.patience}"
+        )
     pairs = held_out_pairs = None
     if objective.pairs:
         if config.batch_size % 2:
@@ -131,9 +136,16 @@ def check_device(device: str) -> torch.device:
     Raises
     ------
     RuntimeError
-        If it is unknown, or no CUDA device where one is asked for.
+        If there is no CUDA device where one is asked for.
+    ValueError
+        If it is none of those.
     """
-    found = torch.device(device)
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        found = torch.device("meta")  # none of ours
+    if found.type not in ("cpu", "cuda"):
+        raise ValueError(f"device takes 'cpu', 'cuda' or 'cuda:N', got {device!r}")
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         raise RuntimeError(
             f"device {device!r} was asked for; there are {torch.cuda.device_count()} CUDA devices"

@@ -20,7 +20,7 @@ from fastdis import _noise
 from fastdis._ahead import ahead
 from fastdis._clips import Indices
 from fastdis._steps import Plan
-from fastdis.datasets import Dataset
+from fastdis.datasets import Dataset, OnDevice
 
 # Streams apart from each other and from the noise of data sets, which a seed alone names.
 _TRAINING, _VALIDATION = 1, 2
@@ -59,6 +59,7 @@ class Feed:
             dataset, device, plan, shape, part,
         )  # fmt: skip
         self.waited = 0.0
+        self._place = torch.empty(0, device=device).device  # with its number
         self.pins = device.type == "cuda"
         self.copies: Any = torch.cuda.Stream(device) if self.pins else None  # type: ignore[no-untyped-call]
 
@@ -90,7 +91,10 @@ class Feed:
                 start = time.perf_counter()
                 batch, ready = next(made)
                 if ready is not None:  # the copy to the device; the step waits for it, not the host
-                    torch.cuda.current_stream(self.device).wait_event(ready)
+                    taker = torch.cuda.current_stream(self.device)
+                    taker.wait_event(ready)
+                    for tensor in (batch.x, batch.noise):  # not to be overwritten while it reads
+                        tensor.record_stream(taker)
                 self.waited += time.perf_counter() - start
                 yield batch
 
@@ -109,8 +113,6 @@ class Feed:
             x = self._kind(self._features(here))
             batch = Batch(indices, x, self._kind(self._send(host.contiguous())))
             ready = self.copies.record_event()
-        for tensor in (batch.x, batch.noise):  # lest its memory be given away while a step reads it
-            tensor.record_stream(torch.cuda.current_stream(self.device))
         return batch, ready
 
     def _features(self, indices: Indices) -> Tensor:
@@ -119,10 +121,9 @@ class Feed:
         alike = len(indices) > 1 and bool((indices == indices[0]).all())
         if alike:
             flat = indices[0]
-        take = getattr(self.dataset, "take", None)
         x: Tensor
-        if take is not None:
-            x = take(self._send(torch.from_numpy(np.ascontiguousarray(flat))))
+        if isinstance(self.dataset, OnDevice) and self.dataset.tensor.device == self._place:
+            x = self.dataset.take(self._send(torch.from_numpy(np.ascontiguousarray(flat))))
         else:
             x = self._send(torch.from_numpy(self.dataset.features(flat)))
         if alike:

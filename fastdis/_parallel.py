@@ -7,8 +7,10 @@ carries gradients, terms and the wish to stop: these models are small, and laten
 
 from __future__ import annotations
 
+import atexit
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,7 +21,10 @@ from fastdis.objectives import Rows
 
 
 class Processes:
-    """Those that train together; one by itself where torchrun did not start more.
+    """Those that train together; one by itself where torchrun did not start more, or if ``alone``.
+
+    The group of them is joined once and left when the process ends; one that the caller has made is
+    taken as it is.
 
     Attributes
     ----------
@@ -27,12 +32,16 @@ class Processes:
         Which this is, and of how many.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.size = int(os.environ.get("WORLD_SIZE", "1"))
-        self.rank = int(os.environ.get("RANK", "0")) if self.size > 1 else 0
+    def __init__(self, device: torch.device, *, alone: bool = False) -> None:
+        self.rank, self.size = (0, 1) if alone else place()
+        self.device = device
         self.stopping = torch.zeros((), device=device)
-        if self.size > 1 and not distributed.is_initialized():
-            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        if self.size > 1 and not _joined():
+            on_gpu = device.type == "cuda"
+            distributed.init_process_group(
+                "nccl" if on_gpu else "gloo", device_id=device if on_gpu else None
+            )
+            atexit.register(_leave)
 
     @property
     def first(self) -> bool:
@@ -48,6 +57,50 @@ class Processes:
         """Until all are here."""
         if self.size > 1:
             distributed.barrier()
+
+    def hold_alike(self, told: Mapping[str, Any]) -> None:
+        """Compare what this process was told of the run with what the first one was.
+
+        Raises
+        ------
+        ValueError
+            If they differ; the error names the first difference.
+        """
+        if self.size == 1:
+            return
+        first, mine = (_flat(each) for each in (self.of_first(told), json.loads(json.dumps(told))))
+        for key in sorted(first.keys() | mine.keys()):
+            if first.get(key) != mine.get(key):
+                raise ValueError(
+                    f"process {self.rank} of {self.size} was given another run than the first: "
+                    f"{key} is {mine.get(key)!r}, there {first.get(key)!r}"
+                )
+
+    def of_first(self, value: Any) -> Any:
+        """What the first process has for ``value``: anything that JSON can hold."""
+        if self.size == 1:
+            return value
+        data = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+        size = torch.tensor(len(data), device=self.device)
+        distributed.broadcast(size, 0)
+        data = data.to(self.device) if self.first else data.new_empty(int(size), device=self.device)
+        distributed.broadcast(data, 0)
+        return json.loads(bytes(data.tolist()))
+
+    def follow_first(self, trainee: Trainee) -> None:
+        """Take its weights, and the state of its optimizers."""
+        if self.size == 1:
+            return
+        states = [state for each in trainee.optimizers for state in each.state.values()]
+        with torch.no_grad():
+            for tensor in (
+                *trainee.model.state_dict().values(),
+                *trainee.objective.state_dict().values(),
+                *(value for state in states for value in state.values()),
+            ):
+                message = tensor.contiguous().to(self.device)
+                distributed.broadcast(message, 0)
+                tensor.copy_(message)
 
     def spread(self, objective: Any, clips: int) -> None:
         """Tell an objective how a batch of so many clips in all lies."""
@@ -70,7 +123,7 @@ class Processes:
 
         def average(terms: Tensor) -> Tensor:
             gradients = [weight.grad for weight in weights if weight.grad is not None]
-            wish = terms.new_tensor([float(bool(wants_to_stop))])
+            wish = torch.full_like(terms[:1], float(bool(wants_to_stop)))  # no wait for a GPU
             parts = [*gradients, terms, wish]
             kind = gradients[0].dtype
             message = torch.cat([part.detach().reshape(-1).to(kind) for part in parts])
@@ -90,11 +143,55 @@ class Processes:
         return bool(wants_to_stop) if self.size == 1 else bool(self.stopping > 0)
 
 
+def place() -> tuple[int, int]:
+    """Which process this is, and of how many: of the caller's group, or as torchrun says."""
+    if _joined():
+        return distributed.get_rank(), distributed.get_world_size()
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    return (int(os.environ.get("RANK", "0")), size) if size > 1 else (0, 1)
+
+
 def device_of(device: torch.device) -> torch.device:
-    """A GPU of its own for each process of a machine, where ``"cuda"`` was asked for."""
-    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    return device
+    """A GPU of its own for each process of a machine, where ``"cuda"`` was asked for.
+
+    Raises
+    ------
+    RuntimeError
+        If there are fewer GPUs than processes, or all were to take the same.
+    """
+    local, beside = (int(os.environ.get(key, "-1")) for key in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+    if device.type != "cuda" or local < 0:
+        return device
+    if beside > 1 and device.index is not None:
+        raise RuntimeError(
+            f"device takes 'cuda' for {beside} processes on one machine, got '{device}'"
+        )
+    if local >= torch.cuda.device_count():
+        raise RuntimeError(
+            f"device 'cuda' takes a CUDA device for each of {beside} processes on one machine, "
+            f"there are {torch.cuda.device_count()}"
+        )
+    return torch.device("cuda", local) if device.index is None else device
+
+
+def _flat(told: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"config": {"seed": 0}}`` as ``{"config seed": 0}``."""
+    result: dict[str, Any] = {}
+    for key, value in told.items():
+        if isinstance(value, Mapping):
+            result |= {f"{key} {inner}": each for inner, each in value.items()}
+        else:
+            result[key] = value
+    return result
+
+
+def _joined() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def _leave() -> None:
+    if _joined():
+        distributed.destroy_process_group()
 
 
 class SplitRows(Rows):
@@ -131,7 +228,9 @@ class SplitRows(Rows):
         return (slice(0, ours[0]), rows[0]), (slice(ours[0], sum(ours)), rows[1])
 
     def _places(self, codes: Tensor) -> Tensor:
-        return torch.tensor([row - self.whole.start for row in self.mine], device=codes.device)
+        # In arithmetic progression, and so without a copy from the host.
+        first = (self.rank - self.whole.start) % self.size
+        return torch.arange(first, len(self.whole), self.size, device=codes.device)
 
 
 class _Sum(torch.autograd.Function):

@@ -99,6 +99,22 @@ def choose(
     return Choice(plan, "the fastest that agrees", tried)
 
 
+def go_on(choice: Choice, trainees: Sequence[Trainee], device: torch.device, engine: str) -> Choice:
+    """The choice of a run so far, with an engine that these trainees can have.
+
+    A run that was one of many may go on alone, one that was alone beside others.
+
+    Raises
+    ------
+    ValueError
+        If the engine that was asked for cannot stack them.
+    """
+    engines = _engines(trainees, device.type == "cuda", engine)
+    if choice.plan.engine in engines:
+        return choice
+    return replace(choice, plan=replace(choice.plan, engine=engines[0]))
+
+
 def _ways(
     trainees: Sequence[Trainee], config: TrainConfig, device: torch.device, engine: str
 ) -> tuple[Plan, dict[str, tuple[Any, ...]]]:
@@ -179,7 +195,7 @@ def _try(
     for each in copies:
         each.place_on(plan, device)
     batch = sample(plan)
-    step = torch.zeros((), device=device)
+    step = torch.zeros((), dtype=torch.int64, device=device)
     with _deadline(at_most if plan.compiled and device.type == "cpu" else math.inf):
         taken = team(copies, plan, device)
         try:
@@ -227,8 +243,8 @@ def _deadline(seconds: float) -> Iterator[None]:
     def stop(*_: object) -> None:
         raise _TooLongError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before, start = signal.signal(signal.SIGALRM, stop), time.monotonic()
+    callers, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     except _TooLongError:
@@ -238,3 +254,6 @@ def _deadline(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
+        if callers > 0:  # the caller's own alarm, at its time or, if that is past, at once
+            left = max(callers - (time.monotonic() - start), 1e-6)
+            signal.setitimer(signal.ITIMER_REAL, left, interval)

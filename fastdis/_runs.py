@@ -10,9 +10,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fastdis import _checkpoints, _files
+from fastdis._plans import Choice
 
 BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
 CONFIG, LOG, PLAN = "config.json", "log.jsonl", "plan.json"
@@ -35,6 +38,11 @@ class Progress:
     best_epoch: int = 0
     best_loss: float = math.inf
 
+    def next_epoch(self) -> None:
+        """One more is finished."""
+        self.epoch, self.step, self.clips, self.sums = self.epoch + 1, 0, 0, {}
+        self.seconds = self.waited = 0.0
+
 
 def describe(model: Any, objective: Any, dataset: Any, config: Any) -> dict[str, Any]:
     """What ``config.json`` says: all that is needed to make the same run again."""
@@ -51,13 +59,42 @@ def describe(model: Any, objective: Any, dataset: Any, config: Any) -> dict[str,
     }
 
 
+class NonFiniteLossError(FloatingPointError):
+    """A term of the loss is infinite or NaN; the last good checkpoint stays.
+
+    Attributes
+    ----------
+    term : str
+        The first that is.
+    epoch, step : int
+        Where, counted from 1; after the last step of an epoch, for a term of the validation.
+    indices : ndarray of int64 (B,)
+        The clips of that batch, or those held out.
+    config : TrainConfig
+        Of the run, which may be one of many.
+    """
+
+    def __init__(
+        self, term: str, value: float, epoch: int, step: int, indices: NDArray[np.int64],
+        config: Any, part: str = "batch",
+    ) -> None:  # fmt: skip
+        self.term, self.epoch, self.step, self.indices = term, epoch, step, indices
+        self.config = config
+        shown = ", ".join(map(str, indices[:8].tolist())) + (", ..." if len(indices) > 8 else "")
+        super().__init__(
+            f"term {term!r} of the loss is {value} at step {step} of epoch {epoch}, seed "
+            f"{config.seed}; the {part} held the clips {shown} ({len(indices)} in all)"
+        )
+
+
 class RunFolder:
     """The files of one run; nothing is written where ``path`` is None or ``writes`` is False."""
 
     def __init__(self, path: str | None, *, writes: bool = True, tensorboard: bool = False) -> None:
         self.path = Path(path) if path is not None else None
         self.writes = writes and path is not None
-        self._events = _tensorboard(path) if tensorboard and self.writes else None
+        self._events: Any = None
+        self._writer = _tensorboard() if tensorboard and self.writes else None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -81,7 +118,8 @@ class RunFolder:
             except OSError as error:
                 told = f"path takes a folder that can be written, got {self.path}: {error}"
                 raise type(error)(told) from error
-            if self._events is not None:
+            if self._writer is not None:
+                self._events = self._writer(str(self.path))
                 held.callback(self._events.close)
             yield
 
@@ -105,29 +143,43 @@ class RunFolder:
 
     def resume(
         self, model: Any, objective: Any, optimizers: list[torch.optim.Optimizer],
-        device: torch.device,
-    ) -> Progress:  # fmt: skip
-        """Load where the run stopped, from the newest checkpoint that is whole."""
-        at = Progress()
+        device: torch.device, place: tuple[int, int] | None = None,
+    ) -> Progress | None:  # fmt: skip
+        """Load where the run stopped, from the newest checkpoint that is whole.
+
+        With a ``place``, an epoch and a step of it, only from a checkpoint there. None if there is
+        no such checkpoint.
+        """
+        at: Progress | None = None
         if self.path is None:
             return at
         for path, tensors, state in _checkpoints.load_newest(
             self.path / LAST, self.path / PREVIOUS
         ):
-            at = _restore(path, tensors, state, model, objective, optimizers, device)
-            break
-        if self.writes:
+            if place in (None, (state["epoch"], state["step"])):
+                at = _restore(path, tensors, state, model, objective, optimizers, device)
+                break
+        if self.writes and (at is not None or place is None):
             with _files.replacing(self.path / LOG) as partial:
-                rows = "".join(json.dumps(row) + "\n" for row in at.history)
+                history = at.history if at is not None else []
+                rows = "".join(json.dumps(row) + "\n" for row in history)
                 partial.write_text(rows, encoding="utf-8")
         return at
 
     def plan(self, device: torch.device) -> dict[str, Any] | None:
-        """How the steps of the run were computed so far, if that was on such a device."""
+        """How the steps of the run were computed so far, if that was on such a device.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged.
+        """
         if self.path is None or not (self.path / PLAN).exists():
             return None
         told: dict[str, Any] = _files.read_json(self.path / PLAN, "a run's plan.json")
-        return told if isinstance(told, dict) and told.get("device") == device.type else None
+        with _files.reading(self.path / PLAN, "a run's plan.json", (KeyError, TypeError)):
+            choice = Choice.from_dict(told).to_dict()
+            return choice if told["device"] == device.type else None
 
     def save_plan(self, told: dict[str, Any]) -> None:
         """For a run that goes on."""
@@ -189,12 +241,12 @@ def _restore(
     return Progress(**state)
 
 
-def _tensorboard(path: str | None) -> Any:
+def _tensorboard() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise ImportError("tensorboard=True needs: pip install 'fastdis[tensorboard]'") from error
-    return SummaryWriter(path)
+    return SummaryWriter
 
 
 def _hold_against(path: Path, before: Any, told: dict[str, Any]) -> None:

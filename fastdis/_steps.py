@@ -6,6 +6,9 @@ loss without waiting for the device.
 
 from __future__ import annotations
 
+import gc
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,24 +102,54 @@ class Step:
         self.raw, self.optimizers, self.plan, self.device = terms_of, optimizers, plan, device
         self.terms_of = torch.compile(terms_of, fullgraph=True) if plan.compiled else terms_of
         self.join = join
-        self.captures = device.type == "cuda" and join is None
-        self._captured: _Captured | None = None
-        self._shape: torch.Size | None = None
-        self._seen = 0
+        # A stream of its own: graphs that were captured on one stream share the workspace of its
+        # matrix products, and may not run at once.
+        on_gpu = device.type == "cuda"
+        self.stream: Any = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]
+        self.captures = on_gpu and join is None
+        self._captured: dict[torch.Size, _Captured] = {}
+        self._seen: Counter[torch.Size] = Counter()
 
     def __call__(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
-        """The terms of the loss before the update, float64 ``(T,)`` or ``(T, M)``."""
-        if not self.captures:
+        """The terms of the loss before the update, float64 ``(T,)`` or ``(T, M)``.
+
+        On a GPU the work goes to the step's own stream; :meth:`wait` has the present one wait.
+        """
+        if self.stream is None:
             return self._run(x, noise, step)
-        if self._captured is not None and x.shape == self._shape:
-            return self._captured(x, noise, step)
-        if self._captured is None and self._seen >= _BEFORE_CAPTURE and x.shape == self._shape:
-            self._captured = _Captured(self._run, x, noise, step)
-            return self._captured(x, noise, step)
-        if self._captured is None:  # an odd last batch of the epoch does not count
-            self._seen = self._seen + 1 if x.shape == self._shape else 1
-            self._shape = x.shape
-        return _on_side_stream(self._run, x, noise, step)
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            if not self.captures:
+                return self._run(x, noise, step)
+            captured = self._captured.get(x.shape)
+            if captured is None and self._seen[x.shape] >= _BEFORE_CAPTURE:
+                captured = self._capture(x, noise, step)
+            if captured is not None:
+                return captured(x, noise, step)
+            self._seen[x.shape] += 1
+            return self._run(x, noise, step)
+
+    def wait(self) -> None:
+        """What comes next on the present stream comes after this step."""
+        if self.stream is not None:
+            torch.cuda.current_stream().wait_stream(self.stream)
+
+    def close(self) -> None:
+        """Let go of the graphs and their memory."""
+        self._captured.clear()
+
+    def _capture(self, *arguments: Tensor) -> _Captured | None:
+        """The step as a graph; None, and a warning, where something in it cannot be captured."""
+        try:
+            captured = _Captured(self._run, self.stream, *arguments)
+        except RuntimeError as error:  # nothing has been executed
+            torch.cuda.synchronize()
+            self.captures = False
+            reason = str(error).splitlines()[0]
+            warnings.warn(f"steps are not captured as a CUDA graph: {reason}", stacklevel=2)
+            return None
+        self._captured[arguments[0].shape] = captured
+        return captured
 
     def _run(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
         for optimizer in self.optimizers:
@@ -148,37 +181,29 @@ class Step:
 class _Captured:
     """A step as one CUDA graph: one launch from the host instead of some hundreds."""
 
-    def __init__(self, run: Callable[..., Tensor], *arguments: Tensor) -> None:
+    def __init__(self, run: Callable[..., Tensor], stream: Any, *arguments: Tensor) -> None:
         self.inputs = [argument.clone() for argument in arguments]
         self.graph = torch.cuda.CUDAGraph()
+        gc.collect()  # lest a graph of before be destroyed during the capture
         torch.cuda.synchronize()
         # Meanwhile another thread may make the next batch, and ask for memory.
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+        with torch.cuda.graph(self.graph, stream=stream, capture_error_mode="thread_local"):
             self.told = run(*self.inputs)
 
     def __call__(self, *arguments: Tensor) -> Tensor:
         for mine, given in zip(self.inputs, arguments, strict=True):
             mine.copy_(given, non_blocking=True)
         self.graph.replay()
-        result: Tensor = self.told.clone()
-        return result
-
-
-def _on_side_stream(run: Callable[..., Tensor], *arguments: Tensor) -> Tensor:
-    """As capture asks of the steps before it."""
-    side: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    main = torch.cuda.current_stream()
-    side.wait_stream(main)
-    with torch.cuda.stream(side):
-        result = run(*arguments)
-    main.wait_stream(side)
-    return result
+        return self.told.clone()
 
 
 def optimizers_of(
-    weights: Sequence[Tensor], adversary: Sequence[Tensor], config: Any, device: torch.device
-) -> list[torch.optim.Optimizer]:
-    """Of the model, and of the objective's adversary where there is one; their state is made."""
+    weights: Sequence[Tensor], own: Sequence[Tensor], adversary: Sequence[Tensor], config: Any,
+    device: torch.device,
+) -> list[torch.optim.Optimizer]:  # fmt: skip
+    """Of the model and the objective's ``own`` weights, which do not decay, and of its adversary
+    where there is one; their state is made.
+    """
     cls = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     on_gpu = device.type == "cuda"
 
@@ -188,7 +213,14 @@ def optimizers_of(
 
     shared: dict[str, Any] = {"fused": True, "capturable": on_gpu}
     result: list[torch.optim.Optimizer] = [
-        cls(weights, lr=rate(config.learning_rate), weight_decay=config.weight_decay, **shared)
+        cls(
+            [
+                {"params": list(weights), "weight_decay": config.weight_decay},
+                *([{"params": list(own), "weight_decay": 0.0}] if own else []),
+            ],
+            lr=rate(config.learning_rate),
+            **shared,
+        )
     ]
     if adversary:
         result.append(
@@ -197,6 +229,8 @@ def optimizers_of(
             )
         )
     for optimizer in result:
+        # The steps before a capture are not a mistake to warn of.
+        optimizer._warned_capturable_if_run_uncaptured = True
         for group in optimizer.param_groups:
             group["full_rate"], group["share"] = float(group["lr"]), 1.0
             for weight in group["params"]:

@@ -21,6 +21,7 @@ from fastdis._steps import Plan, Step, optimizers_of, set_rates
 from fastdis._threads import get_num_threads
 
 Join = Callable[[Tensor], Tensor]
+Terms = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]
 
 
 @dataclass
@@ -38,13 +39,13 @@ class Trainee:
         self.objective.to(device, dtype=plan.kind)
         self.optimizers = optimizers_of(*self.weights(), self.config, device)
 
-    def weights(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Those that the loss trains, and those of the adversary."""
+    def weights(self) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """The model's, the objective's own that the loss trains, too, and its adversary's."""
         adversary = self.objective.adversary
         theirs = [] if adversary is None else list(adversary.parameters())
         names = {id(weight) for weight in theirs}
         own = [weight for weight in self.objective.parameters() if id(weight) not in names]
-        return [*self.model.parameters(), *own], theirs
+        return list(self.model.parameters()), own, theirs
 
     def train(self, mode: bool) -> None:
         """Dropout and batch statistics on, or off."""
@@ -105,8 +106,6 @@ class OnThreads(Team):
         workers = min(len(self.steps), get_num_threads())
         if device.type != "cpu" or any(map(_draws_its_own, trainees)):
             workers = 1
-        on_gpu = device.type == "cuda" and len(self.steps) > 1
-        self.streams: list[Any] = [torch.cuda.Stream(device) for _ in self.steps if on_gpu]  # type: ignore[no-untyped-call]
         self.threads = torch.get_num_threads()
         self.pool: ThreadPoolExecutor | None = None
         if workers > 1:
@@ -122,17 +121,16 @@ class OnThreads(Team):
 
     def _each(self, call: Callable[..., Tensor], x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
         parts = (self.steps, x, noise, [step] * len(x))
-        if self.streams:
-            results = list(map(_on, self.streams, [call] * len(x), *parts))
-            for stream in self.streams:
-                torch.cuda.current_stream().wait_stream(stream)
-        else:
-            results = list(self.pool.map(call, *parts) if self.pool else map(call, *parts))
+        results = list(self.pool.map(call, *parts) if self.pool else map(call, *parts))
+        for each in self.steps:  # which a GPU has done side by side
+            each.wait()
         self.keys = self.steps[0].keys
         return torch.stack(results, dim=1)
 
     def close(self) -> None:
         """Let go of threads, and of the number of threads that they were given."""
+        for each in self.steps:
+            each.close()
         if self.pool is not None:
             self.pool.shutdown()
             self.pool = None
@@ -142,8 +140,8 @@ class OnThreads(Team):
 class Stacked(Team):
     """All trainees as one model with a leading axis, by ``torch.func.vmap``.
 
-    The weights of each trainee are views of the stack's, so that saving, encoding and going on
-    alone need nothing more.
+    Until it is closed, the weights of each trainee are views of the stack's, so that saving and
+    encoding need nothing more.
     """
 
     def __init__(self, trainees: Sequence[Trainee], plan: Plan, device: torch.device) -> None:
@@ -159,11 +157,13 @@ class Stacked(Team):
                 buffer.data = buffers[name].data[m]
         first = self.trainees[0]
         names = {id(weight): name for name, weight in pairs[0].named_parameters()}
-        own, theirs = ([weights[names[id(w)]] for w in part] for part in first.weights())
-        self.optimizers = optimizers_of(own, theirs, first.config, device)
+        model, own, theirs = ([weights[names[id(w)]] for w in part] for part in first.weights())
+        self.optimizers = optimizers_of(model, own, theirs, first.config, device)
         for number, optimizer in enumerate(self.optimizers):
             self._share_state(number, optimizer)
-        self.inner = Step(self._terms_of, self.optimizers, plan, device)
+        # Nothing that refers to self: it goes when the last reference does, with its graphs.
+        terms_of = _stacked_terms(self.base, weights, buffers)
+        self.inner = Step(terms_of, self.optimizers, plan, device)
 
     def _share_state(self, number: int, optimizer: torch.optim.Optimizer) -> None:
         """Take the state of the trainees' optimizers, and make theirs views of it."""
@@ -174,26 +174,15 @@ class Stacked(Team):
             for stack, weight in zip(stacks, mine, strict=True):
                 state, views = alone.state[weight], {}
                 for key, value in optimizer.state[stack].items():
-                    views[key] = (
-                        value if key == "step" else value[m]
-                    )  # in step, all have taken as many
+                    # In step, all have taken as many.
+                    views[key] = value if key == "step" else value[m]
                     views[key].copy_(state[key])
                 alone.state[weight] = views
-
-    def _terms_of(self, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
-        def one(weights: Any, buffers: Any, x: Tensor, noise: Tensor) -> dict[str, Tensor]:
-            terms: dict[str, Tensor] = functional_call(
-                self.base, (weights, buffers), (x, noise, step)
-            )
-            return terms
-
-        every = torch.vmap(one, randomness="different")
-        terms: dict[str, Tensor] = every(self.weights, self.buffers, x, noise)
-        return terms
 
     def step(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
         """Take a step each; the terms before it, ``(T, M)``."""
         told = self.inner(x, noise, step)
+        self.inner.wait()
         self.keys = self.inner.keys
         return told
 
@@ -220,6 +209,17 @@ class Stacked(Team):
             for group in optimizer.param_groups
             for weight in group["params"]
         ]
+
+    def close(self) -> None:
+        """Let go of the graphs; each trainee gets memory of its own, lest one keep the stack's."""
+        self.inner.close()
+        for trainee in self.trainees:
+            for module in (trainee.model, trainee.objective):
+                for each in (*module.parameters(), *module.buffers()):
+                    each.data = each.data.clone()
+            for optimizer in trainee.optimizers:
+                for state in optimizer.state.values():
+                    state.update({key: value.clone() for key, value in state.items()})
 
 
 def can_be_stacked(trainees: Sequence[Trainee]) -> bool:
@@ -248,6 +248,19 @@ def team(
     return OnThreads(trainees, plan, device, join)
 
 
+def _stacked_terms(base: nn.Module, weights: Any, buffers: Any) -> Terms:
+    def one(weights: Any, buffers: Any, x: Tensor, noise: Tensor, step: Tensor) -> Any:
+        return functional_call(base, (weights, buffers), (x, noise, step))
+
+    every = torch.vmap(one, in_dims=(0, 0, 0, 0, None), randomness="different")
+
+    def terms(x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
+        result: dict[str, Tensor] = every(weights, buffers, x, noise, step)
+        return result
+
+    return terms
+
+
 class _Pair(nn.Module):
     """A model and its objective as one module, for one dictionary of weights."""
 
@@ -259,7 +272,7 @@ class _Pair(nn.Module):
         return self.objective(self.model, x, noise, step)
 
 
-def _alone(trainee: Trainee) -> Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]:
+def _alone(trainee: Trainee) -> Terms:
     def terms(x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
         result: dict[str, Tensor] = trainee.objective(trainee.model, x, noise, step)
         return result
@@ -270,13 +283,6 @@ def _alone(trainee: Trainee) -> Callable[[Tensor, Tensor, Tensor], dict[str, Ten
 def _draws_its_own(trainee: Trainee) -> bool:
     """Whether it takes numbers from torch's generator, whose order threads would not keep."""
     return any("Dropout" in type(module).__name__ for module in trainee.model.modules())
-
-
-def _on(stream: Any, call: Callable[..., Tensor], *arguments: Any) -> Tensor:
-    """A call whose work goes to ``stream``, after what is under way on the present one."""
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        return call(*arguments)
 
 
 def _flat(gradient: Tensor | None, weight: Tensor) -> Tensor:

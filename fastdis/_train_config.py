@@ -22,10 +22,12 @@ class TrainConfig:
     epochs, batch_size
         Passes over the training clips, and clips a step (of all processes together).
     learning_rate, optimizer, weight_decay
-        ``"adam"`` (Adam as the reference uses it) or ``"adamw"``.
+        ``"adam"`` (Adam as the reference uses it) or ``"adamw"``. An objective's own weights, such
+        as a learned variance, do not decay.
     schedule, warmup_steps
         The learning rate rises linearly over the first steps, then stays (``"constant"``) or falls
         to zero at the end along half a cosine (``"cosine"``; Loshchilov and Hutter 2017, eq. 5).
+        So does that of a discriminator.
     discriminator_learning_rate
         Of an objective's own network, by Adam with betas (0.5, 0.9) (Kim and Mnih 2018).
     validation
@@ -34,7 +36,8 @@ class TrainConfig:
     seed
         Fixes the order of the clips and the noise, which are functions of the seed and the step.
     patience
-        Stop after so many epochs without a better validation loss; None never stops early.
+        Stop after so many epochs without a better validation loss; None never stops early. Not
+        with an objective that anneals: its losses at two steps weigh different things.
     device
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
     compile
@@ -54,7 +57,7 @@ class TrainConfig:
 
     Notes
     -----
-    What ``"measure"`` chose is in ``TrainResult.plan`` and in the run folder, and a run that goes
+    What ``"measure"`` chose is in ``TrainResult.choice`` and in the run folder, and a run that goes
     on keeps it. It depends on the machine and its load. Two CPU runs that name these three choices
     agree bit for bit on one number of threads.
     """

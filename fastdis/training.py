@@ -11,28 +11,27 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from fastdis import _plans, _validation, datasets, models, objectives
+from fastdis import _validation, models, objectives
 from fastdis._clips import Clips, Indices, check_device, clips_of, split
+from fastdis._evaluation import evaluate, feed_of, mean_terms, step_on, take_whole_batches
 from fastdis._export import export, load_exported
-from fastdis._feeding import Batch, Feed
+from fastdis._feeding import Feed
 from fastdis._interrupt import stop_requests
 from fastdis._parallel import Processes, device_of
-from fastdis._plans import Choice
-from fastdis._runs import Progress, RunFolder, describe
-from fastdis._steps import Plan
-from fastdis._teams import Team, Trainee, team
+from fastdis._runs import NonFiniteLossError, Progress, RunFolder
+from fastdis._start import Run, near, seeded, start
+from fastdis._teams import Team, team
 from fastdis._train_config import MEASURE, TrainConfig
 from fastdis._trained import TrainResult, dataset_options, encode, load
 from fastdis.datasets import Dataset
@@ -44,48 +43,6 @@ __all__ = [
 
 # Steps between two looks at the losses. A look waits for a GPU; on a CPU it costs nothing.
 _READ_BACK = {"cpu": 1, "cuda": 20}
-
-
-class NonFiniteLossError(FloatingPointError):
-    """A term of the loss is infinite or NaN; the last good checkpoint stays.
-
-    Attributes
-    ----------
-    term : str
-        The first that is.
-    epoch, step : int
-        Where, counted from 1.
-    indices : ndarray of int64 (B,)
-        The clips of that batch.
-    """
-
-    def __init__(self, term: str, value: float, epoch: int, step: int, indices: Indices) -> None:
-        self.term, self.epoch, self.step, self.indices = term, epoch, step, indices
-        shown = ", ".join(map(str, indices[:8].tolist())) + (", ..." if len(indices) > 8 else "")
-        super().__init__(
-            f"term {term!r} of the loss is {value} at step {step} of epoch {epoch}; "
-            f"the batch held the clips {shown} ({len(indices)} in all)"
-        )
-
-
-@dataclass(eq=False)
-class _Run(Trainee):
-    """A trainee, its folder, and where it stands."""
-
-    folder: RunFolder = field(default_factory=lambda: RunFolder(None))
-    at: Progress = field(default_factory=Progress)
-
-    @property
-    def done(self) -> bool:
-        config: TrainConfig = self.config
-        tired = (
-            config.patience is not None and self.at.epoch - self.at.best_epoch >= config.patience
-        )
-        return tired or self.at.epoch >= config.epochs
-
-    @property
-    def place(self) -> tuple[int, int]:
-        return self.at.epoch, self.at.step
 
 
 def train(
@@ -122,11 +79,13 @@ def train(
         If the device is not there.
     NonFiniteLossError
         If a term of the loss stops being finite; the last good checkpoint stays.
+    ImportError
+        If ``tensorboard`` is wanted and missing.
     KeyboardInterrupt
         After Ctrl-C, once the checkpoint is written.
     """
     config = config or TrainConfig()
-    return _train([_Run(model, objective, config)], dataset, config, MEASURE)[0]
+    return _train([Run(model, objective, config)], dataset, config, MEASURE)[0]
 
 
 def train_many(
@@ -177,7 +136,7 @@ def train_many(
         label = "_".join(f"{key}={value}" for key, value in {**values, "seed": seed}.items())
         path = None if config.path is None else str(Path(config.path) / label)
         runs.append(
-            _Run(
+            Run(
                 models.build(**model.options(), seed=seed),
                 objectives.build(
                     objective.name, protocol=objective.protocol, **{**objective.options, **values}
@@ -190,7 +149,7 @@ def train_many(
 
 
 def _train(
-    runs: list[_Run], dataset: Dataset, config: TrainConfig, engine: str
+    runs: list[Run], dataset: Dataset, config: TrainConfig, engine: str
 ) -> list[TrainResult]:
     device = device_of(check_device(config.device))
     processes = Processes(device)
@@ -204,11 +163,13 @@ def _train(
     with ExitStack() as held:
         for run in runs:
             held.enter_context(run.folder.locked())
-        held.enter_context(_seeded(config.seed, device))
+        held.enter_context(torch.cuda.device(device) if device.type == "cuda" else nullcontext())
+        held.enter_context(seeded(config.seed, device))
+        held.callback(take_whole_batches, runs)
         stop = held.enter_context(stop_requests())
-        dataset = _near(dataset, device)
-        choice = _start(runs, dataset, clips, device, engine, processes)
-        feed = _feed(runs[0], dataset, device, choice.plan, processes)
+        dataset = near(dataset, device)
+        choice = start(runs, dataset, clips, device, engine, processes)
+        feed = feed_of(runs[0], dataset, device, choice.plan, processes)
 
         together: Team | None = None
         held.callback(lambda: together.close() if together is not None else None)
@@ -233,58 +194,8 @@ def _train(
     ]
 
 
-def _start(
-    runs: list[_Run], dataset: Dataset, clips: Clips, device: torch.device, engine: str,
-    processes: Processes,
-) -> Choice:  # fmt: skip
-    """Objectives ready, the plan chosen, all in its place, and what was stopped where it was."""
-    config = runs[0].config
-    for run in runs:
-        torch.manual_seed(run.config.seed)
-        run.objective.prepare(run.model.latent_dim, len(clips.training))
-        run.folder.hold_against(describe(run.model, run.objective, dataset, run.config))
-    processes.wait()  # until the first one is sure of the folder
-    told = runs[0].folder.plan(device)
-    if told is not None:
-        choice = Choice.from_dict(told)
-    else:
-        first = clips.epoch(config.seed, 0)
-
-        def sample(plan: Plan) -> Batch:
-            feed = _feed(runs[0], dataset, device, plan, processes)
-            alike = [first] * len(runs), [config.seed] * len(runs)
-            with closing(feed.training(*alike, epoch=0, first=0)) as made:
-                return next(made)
-
-        steps = config.epochs * len(first)
-        choice = _plans.choose(runs, config, device, engine, sample, steps, processes.size)
-    for run in runs:
-        run.folder.save_plan({"device": device.type, **choice.to_dict()})
-        run.place_on(choice.plan, device)
-        torch.manual_seed(run.config.seed)
-        run.at = run.folder.resume(run.model, run.objective, run.optimizers, device)
-    return choice
-
-
-def _feed(
-    run: _Run, dataset: Dataset, device: torch.device, plan: Plan, processes: Processes
-) -> Feed:
-    shape = (run.objective.draws, run.model.latent_dim)
-    return Feed(dataset, device, plan, shape, processes.part)
-
-
-def _near(dataset: Dataset, device: torch.device) -> Dataset:
-    """On a GPU the features in its memory, if there is room."""
-    if device.type != "cuda":
-        return dataset
-    try:
-        return dataset.on_device(device)
-    except MemoryError:
-        return dataset
-
-
 def _epoch(
-    together: Team, group: list[_Run], feed: Feed, clips: Clips, processes: Processes,
+    together: Team, group: list[Run], feed: Feed, clips: Clips, processes: Processes,
     stop: Sequence[BaseException],
 ) -> None:  # fmt: skip
     """The rest of an epoch of a group in step."""
@@ -305,7 +216,7 @@ def _epoch(
             for run in group:
                 processes.spread(run.objective, len(batch))
                 run.at.step, run.at.clips = number + 1, run.at.clips + len(batch)
-            told = together.step(batch.x, batch.noise, _on_device(done, feed))
+            told = together.step(batch.x, batch.noise, step_on(done, feed))
             sums.append(told * len(batch))
             bar.update(len(batch))
             last = number + 1 == steps
@@ -314,22 +225,17 @@ def _epoch(
                 if processes.agreed_to_stop(stop) and not last:
                     _clock(group, feed, started)
                     for run in group:
-                        run.folder.save_last(run.model, run.objective, run.optimizers, run.at)
+                        run.folder.save_last(*run.state, run.at)
                     processes.wait()
                     raise _why(stop)
     _clock(group, feed, started)
-
-
-def _on_device(step: int, feed: Feed) -> Tensor:
-    """Without waiting for the device, as a copy from the host would."""
-    return torch.full((), step, dtype=torch.int64, device=feed.device)
 
 
 def _why(stop: Sequence[BaseException]) -> BaseException:
     return stop[0] if stop else KeyboardInterrupt("another process was stopped")
 
 
-def _clock(group: list[_Run], feed: Feed, started: float) -> None:
+def _clock(group: list[Run], feed: Feed, started: float) -> None:
     for run in group:
         run.at.seconds += time.perf_counter() - started
         run.at.waited += feed.waited
@@ -338,7 +244,7 @@ def _clock(group: list[_Run], feed: Feed, started: float) -> None:
 def _read_back(
     keys: Sequence[str],
     sums: list[Tensor],
-    group: list[_Run],
+    group: list[Run],
     batches: list[list[Indices]],
     bar: Any,
 ) -> None:
@@ -350,8 +256,10 @@ def _read_back(
     if len(bad):
         back, term, m = bad[0].tolist()
         number = at.step - len(told) + back
-        value = float(told[back, term, m])
-        raise NonFiniteLossError(keys[term], value, at.epoch + 1, number + 1, batches[m][number])
+        raise NonFiniteLossError(
+            keys[term], float(told[back, term, m]), at.epoch + 1, number + 1,
+            batches[m][number], group[m].config,
+        )  # fmt: skip
     for m, run in enumerate(group):
         for key, total in zip(keys, told[:, :, m].sum(axis=0).tolist(), strict=True):
             run.at.sums[key] = run.at.sums.get(key, 0.0) + total
@@ -360,12 +268,19 @@ def _read_back(
 
 
 def _finish_epoch(
-    together: Team, group: list[_Run], feed: Feed, clips: Clips, processes: Processes
+    together: Team, group: list[Run], feed: Feed, clips: Clips, processes: Processes
 ) -> None:
     """Hold the models against the held-out clips; keep what the epoch came to, and checkpoints."""
     seeds = [run.config.seed for run in group]
     done = (group[0].at.epoch + 1) * group[0].at.step
-    validation = _mean_terms(together, feed, clips.validation(), seeds, done, processes)
+    validation = mean_terms(together, feed, clips.validation(), seeds, done, processes)
+    for run, terms in zip(group, validation, strict=True):
+        for term, value in terms.items():
+            if not math.isfinite(value):
+                place = run.at.epoch + 1, run.at.step
+                raise NonFiniteLossError(
+                    term, value, *place, clips.held_out, run.config, "validation"
+                )
     for run, terms in zip(group, validation, strict=True):
         at = run.at
         row: dict[str, Any] = {
@@ -377,62 +292,13 @@ def _finish_epoch(
             "clips_per_second": at.clips / at.seconds,
         }
         at.history.append(row)
-        at.epoch, at.step, at.seconds, at.waited, at.clips, at.sums = (
-            at.epoch + 1,
-            0,
-            0.0,
-            0.0,
-            0,
-            {},
-        )
+        at.next_epoch()
         loss = (row["validation"] or row["train"])["loss"]
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"validation loss is {loss} after epoch {at.epoch}")
         if loss < at.best_loss:
             at.best_loss, at.best_epoch = loss, at.epoch
             run.folder.save_best(run.model, at)
-        run.folder.save_last(run.model, run.objective, run.optimizers, at)
+        run.folder.save_last(*run.state, at)
         run.folder.log(row)
-
-
-def evaluate(
-    model: Any, objective: objectives.Objective, dataset: Dataset, rows: NDArray[np.int64],
-    batch_size: int = 64, *, seed: int = 0, step: int = 0,
-) -> dict[str, float]:  # fmt: skip
-    """The mean of each term over some clips, without training; empty if there are none.
-
-    ``seed`` fixes the noise; ``step`` is what weights that are annealed depend on.
-    """
-    weight = next(model.parameters())
-    plan = Plan(dtype="float64" if weight.dtype == torch.float64 else "float32")
-    run, alone = _Run(model, objective, TrainConfig()), Processes(weight.device)
-    feed = _feed(run, dataset, weight.device, plan, alone)
-    nothing = np.zeros(0, np.int64)
-    changed = objective.options["changed"] if objective.pairs else None
-    pairs = datasets.Pairs(dataset, changed) if objective.pairs else None
-    clips = Clips(nothing, rows, batch_size, objective.smallest_batch, None, pairs)
-    together = team([run], plan, weight.device)
-    return _mean_terms(together, feed, clips.validation(), [seed], step, alone)[0]
-
-
-def _mean_terms(
-    together: Team, feed: Feed, batches: list[Indices], seeds: list[int], step: int,
-    processes: Processes,
-) -> list[dict[str, float]]:  # fmt: skip
-    """The mean of each term over some clips, for each of a team."""
-    if not batches:
-        return [{} for _ in seeds]
-    together.train(False)
-    for trainee in together.trainees:
-        trainee.objective.rows = objectives.Rows()
-    done = _on_device(step, feed)
-    sums = torch.zeros((len(together.keys), len(seeds)), dtype=torch.float64, device=feed.device)
-    with closing(feed.validation(batches, seeds)) as made:
-        for batch in made:
-            told = together.terms(batch.x, batch.noise, done) * len(batch)
-            sums = told if sums.numel() == 0 else sums + told
-    means = processes.sum(sums) / sum(map(len, batches))
-    return [dict(zip(together.keys, each, strict=True)) for each in means.T.tolist()]
 
 
 def _bar(total: int, at: Progress, config: TrainConfig, processes: Processes) -> Any:
@@ -448,16 +314,12 @@ def _combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def _distinct(name: str, values: Iterable[Any]) -> list[Any]:
-    result = list(values)
-    if not result or len(set(result)) < len(result):
-        raise ValueError(f"{name} takes one or more different values, got {result}")
+    takes = f"{name} takes one or more different values, got"
+    try:
+        result = list(values)
+        different = len(set(result))
+    except TypeError:  # a single value, or lists
+        raise TypeError(f"{takes} {_validation.describe(values)}") from None
+    if not result or different < len(result):
+        raise ValueError(f"{takes} {result}")
     return result
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's generators seeded inside, and afterwards as they were outside."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
-        yield

@@ -15,6 +15,7 @@ from fastdis._bench import (
     statistics,
     synthesis,
     table,
+    training,
     transforms,
 )
 from fastdis._bench.first_calls import FirstCall, first_calls
@@ -27,7 +28,7 @@ from fastdis._threads import get_num_threads
 ROWS: tuple[Row, ...] = (
     *synthesis.ROWS, *features.ROWS, *transforms.ROWS,
     *pipeline.ROWS,  # writes to disk, and so goes before the gigabytes that the next ones write
-    *statistics.ROWS, *predictors.ROWS,
+    *statistics.ROWS, *predictors.ROWS, *training.ROWS,
 )  # fmt: skip
 
 

@@ -105,6 +105,11 @@ class Objective(nn.Module, ABC):
         self.n_data = n_data
 
     @property
+    def anneals(self) -> bool:
+        """Whether a weight depends on the step, so that losses at two steps do not compare."""
+        return False
+
+    @property
     def adversary(self) -> nn.Module | None:
         """The network that ``terms["discriminator"]`` trains, if there is one.
 

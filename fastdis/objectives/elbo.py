@@ -143,6 +143,11 @@ class ELBO(Objective):
         spread = self.variance if self.raw_variance is None else self.raw_variance
         return LIKELIHOODS[self.likelihood](x, x_hat, spread, rows)
 
+    @property
+    def anneals(self) -> bool:
+        """Whether a schedule weighs the KL divergence."""
+        return self.kl_schedule != "constant"
+
     def _annealed(self, cost: Tensor, step: Tensor) -> Tensor:
         """A cost times what the schedule gives it at this step."""
         if self.kl_schedule == "constant":
@@ -203,6 +208,7 @@ class AnnealedVAE(ELBO):
     gamma: Tensor
     capacity: Tensor
     steps: Tensor
+    anneals = True
 
     def __init__(
         self, protocol: str = "sound", gamma: float = 1000.0, capacity: float = 25.0,

@@ -1,0 +1,205 @@
+"""The rows of training: SynTone's reference model and loss on a CPU, an epoch of a few steps.
+
+Each side begins every epoch with the same weights. Rows that need a GPU are in
+``benchmarks/bench_training.py``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, pick
+from fastdis._bench.synthesis import spread_over
+from fastdis.datasets import Dataset, SynTone
+
+if TYPE_CHECKING:  # torch comes with the rows, not with the list of them: see `load_first`
+    from fastdis.training import TrainConfig, TrainResult
+
+SEEDS = 10
+BATCH = 64
+_AMPLITUDES = BATCH // 4  # with four waveforms a batch a frequency
+_PIXELS = 128 * 32  # values of a clip's features
+# Forward: a product for each weight and place, 9 x in x out of a convolution, whose places are a
+# quarter from layer to layer; the decoder's transposed ones read a quarter of what they write.
+_ENCODER = _PIXELS * 9 * (16 + 16 * 32 / 4 + 32 * 64 / 16)
+_DECODER = _PIXELS * 9 * (16 / 4 + 32 * 16 / 16 + 64 * 32 / 64)
+_LINEAR = 2 * (4096 * 128 + 128 * 64 + 64 * 8) + 64 * 8
+WEIGHTS = 1_117_521
+# Backward: the same again for the weights, and but for the first layer for the inputs.
+MULTIPLY_ADDS = 3 * (_ENCODER + _DECODER + _LINEAR) - _PIXELS * 9 * 16
+# Features; and a clip's part of the weights and Adam's averages, read and written once a batch.
+BYTES_MOVED = 4 * _PIXELS + 2 * 3 * 4 * WEIGHTS / BATCH
+
+
+def syntone(clips: int) -> SynTone:
+    """The published SynTone with fewer frequencies, so many whole batches of it."""
+    return SynTone(num_freqs=clips // BATCH, num_amps=_AMPLITUDES)
+
+
+def three_batches() -> SynTone:
+    """A set whose losses are compared; the last batch is half as large."""
+    return SynTone(num_freqs=2)
+
+
+def config(**options: Any) -> TrainConfig:
+    """An epoch over all clips by a plan that is given: nothing is measured, nothing written."""
+    from fastdis.training import TrainConfig
+
+    plan = {"dtype": "float32", "memory_format": "channels_last", "compile": "never"}
+    return TrainConfig(**{"epochs": 1, "validation": 0.0, "progress": False, **plan, **options})
+
+
+def model_and_objective(seed: int = 0) -> tuple[Any, Any]:
+    """The reference's three-layer VAE and its loss, from whose weights every epoch begins."""
+    from fastdis import models, objectives
+    from fastdis._bench import plain_torch
+
+    return (
+        models.build("conv3", plain_torch.LATENT, (1, 128, 32), seed=seed),
+        objectives.build("beta_vae", protocol="published", beta=plain_torch.BETA),
+    )
+
+
+def epoch(dataset: Dataset, how: TrainConfig) -> Callable[[], TrainResult]:
+    """Trains the model anew at each call."""
+    from fastdis.training import train
+
+    model, objective = model_and_objective()
+    return lambda: train(copy.deepcopy(model), objective, dataset, how)
+
+
+def seeds_together(
+    dataset: Dataset, how: TrainConfig, seeds: int = SEEDS
+) -> Callable[[], list[TrainResult]]:
+    """Trains a model for each of so many seeds, on threads."""
+    from fastdis.training import train_many
+
+    model, objective = model_and_objective()
+    return lambda: train_many(model, objective, dataset, how, seeds=range(seeds), engine="threads")
+
+
+def loss_error(how: TrainConfig) -> float:
+    """How far the mean loss of three steps is from the reference's, over it.
+
+    The reference gets the same weights, batches and noise, on the CPU.
+    """
+    from fastdis._bench.plain_torch import Reference
+    from fastdis._clips import clips_of
+    from fastdis._feeding import Feed
+    from fastdis._steps import Plan
+    from fastdis.training import check_device
+
+    dataset = three_batches().in_memory()
+    model, objective = model_and_objective()
+    reference = Reference(model)
+    feed = Feed(dataset, check_device("cpu"), Plan("contiguous"), (1, model.latent_dim))
+    batches = clips_of(model, objective, dataset, how, 1).epoch(how.seed, 0)
+    losses = [
+        reference.step(batch.x[0], batch.noise[0, 0]) * len(batch)
+        for batch in feed.training([batches], [how.seed], epoch=0, first=0)
+    ]
+    expected = sum(losses) / len(dataset)
+    found: float = epoch(dataset, how)().history[0]["train"]["loss"]
+    return abs(found - expected) / expected
+
+
+def _ready(scale: Scale, dtype: str = "float32") -> Trial:
+    from fastdis._bench.plain_torch import Reference, of_features
+
+    dataset = syntone(pick(scale, 64, 320, 3200)).in_memory()
+    how, loader = config(dtype=dtype), of_features(dataset.array, dataset.table().values)
+    model, _ = model_and_objective()
+    return _trial(
+        Contestant(epoch(dataset, how), len(dataset)),
+        Contestant(lambda: Reference(model).epoch(loader), len(dataset), "float32"),
+        lambda: loss_error(how),
+    )
+
+
+def _ready_bfloat16(scale: Scale) -> Trial:
+    return _ready(scale, "bfloat16")
+
+
+def _rendered(scale: Scale) -> Trial:
+    """Features made in the epoch, here by a thread of their own."""
+    from fastdis._bench.plain_torch import Reference, of_clips
+
+    dataset, few = syntone(pick(scale, 64, 320, 3200)), pick(scale, 16, 64, 256)
+    how, loader = config(), of_clips(dataset, few)
+    model, _ = model_and_objective()
+
+    def error() -> float:
+        rows = spread_over(few, len(dataset))[:16]
+        check_peer(_features_of(loader, len(rows)), dataset.features(rows)[:, 0])
+        return loss_error(how)
+
+    return _trial(
+        Contestant(epoch(dataset, how), len(dataset)),
+        Contestant(lambda: Reference(model).epoch(loader), few),
+        error,
+    )
+
+
+def _features_of(loader: Any, count: int) -> NDArray[np.float32]:
+    """What the loader's data set gives for its first clips."""
+    return np.stack([loader.dataset[i][0][0].numpy() for i in range(count)])
+
+
+def _many(scale: Scale) -> Trial:
+    from fastdis.training import train
+
+    dataset = syntone(pick(scale, 64, 128, 640)).in_memory()
+    seeds = pick(scale, 2, SEEDS, SEEDS)
+    together = seeds_together(dataset, config(), seeds)
+
+    def in_turn() -> list[TrainResult]:
+        return [
+            train(*model_and_objective(seed), dataset, config(seed=seed)) for seed in range(seeds)
+        ]
+
+    def error() -> float:
+        found, alone = (
+            np.array([result.history[0]["train"]["loss"] for result in results])
+            for results in (together(), in_turn())
+        )
+        return float((np.abs(found - alone) / alone).max())
+
+    units = len(dataset) * seeds
+    return _trial(Contestant(together, units), Contestant(in_turn, units), error)
+
+
+def _trial(ours: Contestant, peer: Contestant, error: Callable[[], float]) -> Trial:
+    return Trial([ours], [peer], error, bytes_moved=BYTES_MOVED, multiply_adds=MULTIPLY_ADDS)
+
+
+_EPOCH = "training SynTone's reference VAE, batches of 64, {}"
+_READY = _EPOCH.format("features in memory")
+_LOOP = "the reference model, loss and loop in eager PyTorch"
+_OF_LOSS = "of the loss, three steps"
+_HELD_BACK = (
+    "layers of 1 to 64 channels do little with each value that they read and write: pooling, leaky "
+    "ReLU and the squared error multiply next to nothing, and go through memory as often as the "
+    "convolutions do"
+)
+
+ROWS = (
+    Row(_READY, _LOOP, _ready, 1.3, 1e-5, _OF_LOSS, needs="torch", held_back=_HELD_BACK),
+    Row(
+        f"{_READY}, bfloat16", _LOOP, _ready_bfloat16, None, 2e-2, _OF_LOSS, needs="torch",
+        held_back=_HELD_BACK,
+    ),
+    Row(
+        _EPOCH.format("features made in the epoch"), "the same with its own data path: the "
+        "generator and librosa, a clip at a time", _rendered, 3, 1e-5, _OF_LOSS, needs="librosa",
+        held_back=_HELD_BACK,
+    ),
+    Row(
+        f"{_READY}, 10 seeds in one process", "ten runs in turn, each on all threads", _many, 1.2,
+        1e-4, "of the loss", needs="torch", held_back=_HELD_BACK,
+    ),
+)  # fmt: skip
