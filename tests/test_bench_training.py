@@ -172,3 +172,6 @@ def test_memory_of_training_is_measured_in_a_process_of_its_own(monkeypatch, scr
     assert set(memory.SIZES) == set(memory.TITLES) == set(memory.UNITS)
     for work in (memory.train, memory.train_many):
         work(64)
+    told = memory.of_seeds([("train", 64, 500.0, 100.0), ("train many", 64, 900.0, 500.0)])
+    assert "take 0.90 of the memory of two" in told
+    assert memory.of_seeds([("maps", 1, 1.0, 1.0)]) == ""
