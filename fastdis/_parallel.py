@@ -229,7 +229,7 @@ class SplitRows(Rows):
 
     def _places(self, codes: Tensor) -> Tensor:
         # In arithmetic progression, and so without a copy from the host.
-        first = (self.rank - self.whole.start) % self.size
+        first = min((self.rank - self.whole.start) % self.size, len(self.whole))  # or none
         return torch.arange(first, len(self.whole), self.size, device=codes.device)
 
 
