@@ -9,6 +9,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import bench_training
 import memory
 import scaling
 import waiting
@@ -93,6 +94,8 @@ batch, which a thread makes one ahead: `python benchmarks/waiting.py`.
 
 {gpu}
 
+{gpu_training}
+
 ## First calls
 
 {first_calls}
@@ -158,6 +161,14 @@ def gpu_table():
     return GPU_TARGET + "\n\n" + table.markdown(header, rows)
 
 
+def gpu_training():
+    """What `bench_training.py --gpu` wrote wherever a GPU was at hand."""
+    files = sorted((HERE / "results").glob("training-*.json"))
+    if not files:
+        return "Training (`python benchmarks/bench_training.py --gpu`): not measured, as above."
+    return "\n\n".join(bench_training.shown(json.loads(file.read_text())) for file in files)
+
+
 def main():
     start = time.perf_counter()
     report = suite.run("full", say)
@@ -181,9 +192,10 @@ def main():
         picture=PICTURE.relative_to(HERE),
         slopes=slopes_table(panels),
         at_most=memory.AT_MOST_MB,
-        memory=memory_table(told),
+        memory=memory_table(told) + "\n\n" + memory.of_seeds(told),
         waiting=waiting.markdown(waits),
         gpu=gpu_table(),
+        gpu_training=gpu_training(),
         first_calls=table.first_calls_table(report.first_calls),
         machine=table.pairs_table(("machine", ""), report.machine),
         versions=table.pairs_table(("version", ""), report.versions),

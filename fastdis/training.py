@@ -27,6 +27,7 @@ from fastdis._clips import Clips, Indices, check_device, clips_of, split
 from fastdis._evaluation import evaluate, feed_of, mean_terms, step_on, take_whole_batches
 from fastdis._export import export, load_exported
 from fastdis._feeding import Feed
+from fastdis._heap import keeping_large_blocks
 from fastdis._interrupt import stop_requests
 from fastdis._parallel import Processes, device_of
 from fastdis._runs import NonFiniteLossError, Progress, RunFolder
@@ -164,6 +165,7 @@ def _train(
         for run in runs:
             held.enter_context(run.folder.locked())
         held.enter_context(torch.cuda.device(device) if device.type == "cuda" else nullcontext())
+        held.enter_context(keeping_large_blocks())
         held.enter_context(seeded(config.seed, device))
         held.callback(take_whole_batches, runs)
         stop = held.enter_context(stop_requests())

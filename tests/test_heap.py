@@ -1,0 +1,41 @@
+"""The heap keeps large blocks while models train, and only then."""
+
+import pytest
+
+from fastdis import _heap
+
+
+class _Libc:
+    def __init__(self):
+        self.calls = []
+
+    def mallopt(self, option, value):
+        self.calls.append((option, value))
+
+    def malloc_trim(self, pad):
+        self.calls.append(("trim", pad))
+
+
+def test_both_thresholds_rise_together_and_fall_after_an_error(monkeypatch):
+    libc = _Libc()
+    monkeypatch.setattr(_heap, "_glibc", lambda: libc)
+
+    def fails():
+        with _heap.keeping_large_blocks():
+            assert libc.calls == [(-1, 2**30), (-3, 2**30)]
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert libc.calls[2:] == [(-1, 2**26), (-3, 2**25), ("trim", 0)]
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(_heap.ctypes, "CDLL", lambda _: object())
+    with _heap.keeping_large_blocks():
+        pass
+
+
+def test_the_real_one_takes_them():
+    with _heap.keeping_large_blocks():
+        assert sum(bytearray(2**20)) == 0
