@@ -180,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
         "--style", default="text", choices=("text", "markdown"), help="of the table"
     )
 
-    bench = add("bench", _bench, "Time every kernel against its peers here; under two minutes.")
+    bench = add("bench", _bench, "Time every kernel against its peers here; about two minutes.")
     bench.add_argument("--json", metavar="FILE", help="also write the figures to a file")
 
     info = add("info", _info, "What runs on what here.")
