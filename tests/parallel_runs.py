@@ -5,6 +5,7 @@ Each process leaves beside the run folders what it came to, and which clips it a
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from pathlib import Path
@@ -64,7 +65,13 @@ def member(rank, size, meeting, folder, case, options):
             distributed.destroy_process_group()
 
 
+def _tell_of_a_group_that_was_not_left():
+    if distributed.is_initialized():
+        print("the group was not left", file=sys.stderr)
+
+
 if __name__ == "__main__":
+    atexit.register(_tell_of_a_group_that_was_not_left)  # after what is registered later
     torch.set_num_threads(1)
     total_correlation.Discriminator = small_discriminator
     for each in CASES:

@@ -2,6 +2,7 @@
 
 import functools
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -131,7 +132,8 @@ def test_threads_are_as_many_afterwards_as_before(engine, stop):
     else:
         with pytest.raises(KeyboardInterrupt):
             train_many(*parts(), data, told, seeds=[0, 1, 2], engine=engine)
-    assert torch.get_num_threads() == 2
+    with ThreadPoolExecutor(1) as fresh:  # which has as many as torch has been told last
+        assert fresh.submit(torch.get_num_threads).result() == torch.get_num_threads() == 2
     assert not helpers()
     assert torch.equal(torch.random.get_rng_state(), drawn)
 
