@@ -12,13 +12,15 @@ from typing import Any
 import torch
 
 from fastdis import _validation
+from fastdis.models._vae import VAE
 from fastdis.models.conv_vae import ConvVAE
 
-__all__ = ["ConvVAE", "build", "names"]
+__all__ = ["VAE", "ConvVAE", "build", "names"]
 
-_REGISTRY: dict[str, dict[str, tuple[int, ...]]] = {
-    "conv3": {"channels": (16, 32, 64), "hidden": (128, 64)},
-    "conv4": {"channels": (16, 32, 64, 128), "hidden": (256, 128)},
+# name -> its class and the defaults of its options
+_REGISTRY: dict[str, tuple[type[VAE], dict[str, Any]]] = {
+    "conv3": (ConvVAE, {"channels": (16, 32, 64), "hidden": (128, 64)}),
+    "conv4": (ConvVAE, {"channels": (16, 32, 64, 128), "hidden": (256, 128)}),
 }
 
 
@@ -34,7 +36,7 @@ def build(
     *,
     seed: int | None = None,
     **options: Any,
-) -> ConvVAE:
+) -> VAE:
     """A model by name.
 
     Parameters
@@ -49,7 +51,7 @@ def build(
     seed
         Fixes the initial weights and leaves torch's generator alone; None draws from it.
     **options
-        Passed to the class, see :class:`ConvVAE`.
+        Passed to the class.
 
     Raises
     ------
@@ -61,10 +63,10 @@ def build(
     >>> build("conv3", latent_dim=8, input_shape=(1, 128, 32)).latent_dim
     8
     """
-    defaults = _REGISTRY[_validation.choice("name", name, _REGISTRY)]
+    kind, defaults = _REGISTRY[_validation.choice("name", name, _REGISTRY)]
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(_validation.integer("seed", seed, 0))
-        model = ConvVAE(latent_dim, input_shape, **{**defaults, **options})
+        model = kind(latent_dim, input_shape, **{**defaults, **options})
     model.name = name
     return model

@@ -10,17 +10,15 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from fastdis import _validation
+from fastdis.models._vae import VAE
 
 NEGATIVE_SLOPE = 0.01
-# Wide enough never to bind in a healthy run, narrow enough that exp() stays finite in float32.
-LOGVAR_RANGE = (-30.0, 20.0)
 
 
-class ConvVAE(nn.Module):
+class ConvVAE(VAE):
     """A VAE of 3x3 convolutions with leaky ReLU (slope 0.01), no batch norm, sigmoid output.
 
     Each encoder layer convolves (padding 1) and halves both axes by max-pooling; two linear
@@ -54,15 +52,13 @@ class ConvVAE(nn.Module):
         channels: Sequence[int] = (16, 32, 64),
         hidden: Sequence[int] = (128, 64),
     ) -> None:
-        super().__init__()
-        self.latent_dim = _validation.integer("latent_dim", latent_dim)
-        self.input_shape = tuple(_validation.integer("input_shape", n) for n in input_shape)
+        super().__init__(latent_dim, input_shape)
         self.channels = tuple(_validation.integer("channels", n) for n in channels)
         self.hidden = tuple(_validation.integer("hidden", n) for n in hidden)
         if not self.channels or not self.hidden:
             raise ValueError("channels and hidden take at least one size each, got none")
         factor = 2 ** len(self.channels)
-        if len(self.input_shape) != 3 or any(n % factor for n in self.input_shape[1:]):
+        if any(n % factor for n in self.input_shape[1:]):
             raise ValueError(
                 f"input_shape takes (C, F, frames) with F and frames divisible by {factor} "
                 f"for {len(self.channels)} layers, got {self.input_shape}"
@@ -84,51 +80,17 @@ class ConvVAE(nn.Module):
             nn.Sigmoid(),
         )
 
-    def options(self) -> dict[str, Any]:
-        """Plain values from which :func:`fastdis.models.build` makes the same architecture."""
-        return {
-            "name": self.name,
-            "latent_dim": self.latent_dim,
-            "input_shape": list(self.input_shape),
-            "channels": list(self.channels),
-            "hidden": list(self.hidden),
-        }
+    def _own_options(self) -> dict[str, Any]:
+        return {"channels": list(self.channels), "hidden": list(self.hidden)}
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``(B, C, F, frames)`` -> mean and bounded log-variance of q(z|x), each ``(B, D)``.
-
-        Raises
-        ------
-        ValueError
-            If ``x`` has another shape than ``input_shape``.
-        """
-        if tuple(x.shape[1:]) != self.input_shape:
-            raise ValueError(
-                f"x takes shape (B, {', '.join(map(str, self.input_shape))}), got {tuple(x.shape)}"
-            )
+    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.encoder(x)
-        return self.mean(hidden), self.logvar(hidden).clamp(*LOGVAR_RANGE)
+        return self.mean(hidden), self.logvar(hidden)
 
     def decode(self, z: Tensor) -> Tensor:
         """``(B, D)`` -> the mean of p(x|z), ``(B, C, F, frames)`` in (0, 1)."""
         x_hat: Tensor = self.decoder(z)
         return x_hat
-
-    def sample(self, mean: Tensor, logvar: Tensor, noise: Tensor | None = None) -> Tensor:
-        """One draw of q(z|x), ``(B, D)``, by the reparameterisation z = mean + std * noise.
-
-        The noise is standard normal ``(B, D)``; drawn from torch's generator by default.
-        """
-        noise = torch.randn_like(mean) if noise is None else noise
-        return mean + noise * torch.exp(0.5 * logvar)
-
-    def forward(
-        self, x: Tensor, noise: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """``x`` -> ``(x_hat, mean, logvar, z)`` with one code a row, sampled by ``noise``."""
-        mean, logvar = self.encode(x)
-        z = self.sample(mean, logvar, noise)
-        return self.decode(z), mean, logvar, z
 
 
 def _convolutions(channels: Sequence[int]) -> list[nn.Module]:
