@@ -1,8 +1,7 @@
 """The tables of docs/metrics.md: how they read. metric_behaviour.py writes them."""
 
-import re
-
 import numpy as np
+import pages
 
 from fastdis.metrics._catalogue import CATALOGUE
 
@@ -59,18 +58,7 @@ def lines(scores, most):
 
 def filled(page, told):
     """The page with every table between its markers written anew."""
-    for name, table in TABLES.items():
-        marker = re.compile(rf"(<!-- {name}: {re.escape(COMMAND)} -->\n).*?(<!-- end -->)", re.S)
-        if not marker.search(page):
-            raise ValueError(f"no marker for the table {name!r}")
-        text = table(told)
-        page = marker.sub(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)
-    return page
-
-
-def _markdown(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return pages.filled(page, COMMAND, {name: table(told) for name, table in TABLES.items()})
 
 
 def _number(value):
@@ -95,7 +83,7 @@ def _behaviour(told):
         'three continuous factors, {bins} bins, `active="informative"`.\n'
         "Bold: less than half is left. Chance is a third for Z-diff, Z-min and Z-max variance."
     ).format(**told["settings"])
-    return f"{_markdown(['score', 'measures', 'perfect', *ways], rows)}\n\n{caption}"
+    return f"{pages.markdown(['score', 'measures', 'perfect', *ways], rows)}\n\n{caption}"
 
 
 def _perfect(ways):
@@ -114,7 +102,7 @@ def _panel(_):
             for e in CATALOGUE.values() if group_of(e.name) == group
         ]  # fmt: skip
         head = ["score", "range, better", "rewards", "blind spots", "conventions"]
-        parts.append(f"### {group.capitalize()}\n\n{_markdown(head, rows)}")
+        parts.append(f"### {group.capitalize()}\n\n{pages.markdown(head, rows)}")
     return "\n\n".join(parts)
 
 
@@ -129,7 +117,7 @@ def _plain(told, corner=""):
     rows = [
         [_title(title), *(_cell(row.get(column)) for column in head)] for title, row in told.items()
     ]
-    return _markdown([corner, *map(_title, head)], rows)
+    return pages.markdown([corner, *map(_title, head)], rows)
 
 
 def _title(name):
@@ -154,7 +142,7 @@ def _moved(told):
 
 def _pairs(told):
     rows = [[title, _number(x), other, _number(y)] for title, x, other, y in told]
-    return _markdown(["trap", "reads", "to compare with", "reads"], rows)
+    return pages.markdown(["trap", "reads", "to compare with", "reads"], rows)
 
 
 TABLES = {

@@ -1,9 +1,9 @@
 """The tables and the figure of docs/syntone.md, from what syntone_seeds.py measured."""
 
-import re
 from pathlib import Path
 
 import numpy as np
+import pages
 from scipy.stats import kendalltau
 
 from fastdis.objectives import TITLES
@@ -37,13 +37,8 @@ def scores_of(told, protocol, convention, name, metric):
 def write(told):
     """Fill the tables of the page in, and draw the figure."""
     page = PAGE.read_text(encoding="utf-8")
-    for name, table in TABLES.items():
-        marker = re.compile(rf"(<!-- {name}: {re.escape(COMMAND)} -->\n).*?(<!-- end -->)", re.S)
-        if not marker.search(page):
-            raise ValueError(f"no marker for the table {name!r} in {PAGE}")
-        text = table(told)
-        page = marker.sub(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)
-    PAGE.write_text(page, encoding="utf-8")
+    texts = {name: table(told) for name, table in TABLES.items()}
+    PAGE.write_text(pages.filled(page, COMMAND, texts), encoding="utf-8")
     draw(told)
 
 
@@ -61,7 +56,7 @@ def score_table(told):
                 [title if name == "vae" else "", TITLES[name],
                  *(f"{c.mean():.3f} ± {c.std(ddof=1):.3f}" if len(c) else "–" for c in cells)]
             )  # fmt: skip
-    return _markdown(["training and scoring", "model", *METRICS.values()], lines)
+    return pages.markdown(["training and scoring", "model", *METRICS.values()], lines)
 
 
 def ranking_table(told):
@@ -73,7 +68,7 @@ def ranking_table(told):
             if all(map(len, each)):
                 first = title if metric == "mig" else ""
                 lines.append([first, head, *_ranking(np.array(each), metric)])
-    return _markdown(
+    return pages.markdown(
         ["training and scoring", "score", "order of the means, best first",
          "share of variance: objective", "best in how many seeds", "tau with the paper"],
         lines,
@@ -137,11 +132,6 @@ def draw(told):
                 ax.set_title(METRICS[metric], fontsize=10)
         axes[i, 0].set_ylabel(title.replace(", ", ",\n"), fontsize=9)
     figure.savefig(FIGURE, dpi=100)
-
-
-def _markdown(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 TABLES = {"settings": settings, "scores": score_table, "ranking": ranking_table}
