@@ -21,7 +21,7 @@ import torch
 
 from fastdis._feeding import Batch
 from fastdis._steps import Plan
-from fastdis._teams import Trainee, can_be_stacked, team
+from fastdis._teams import Trainee, can_be_stacked, draws_its_own, team
 from fastdis._train_config import MEASURE, TrainConfig
 
 # A gradient of bfloat16 is off by about 1%, a hundredth of how much two batches' gradients differ.
@@ -155,6 +155,11 @@ def _engines(trainees: Sequence[Trainee], on_gpu: bool, engine: str) -> tuple[st
     if len(trainees) == 1:
         return ("solo",)
     stackable = can_be_stacked(trainees)
+    if engine == "stacked" and any(map(draws_its_own, trainees)):
+        raise ValueError(
+            "engine takes 'threads' for a model with dropout that draws from torch's generator, "
+            "as a stack would draw other numbers than the model alone; got 'stacked'"
+        )
     if engine == "stacked" and not stackable:
         raise ValueError(
             "engine takes 'threads' for runs that differ in an option that is no number of a "

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
+from torch.nn.modules.dropout import _DropoutNd
 
 from fastdis._steps import Plan, Step, optimizers_of, set_rates
 from fastdis._threads import get_num_threads
@@ -104,7 +105,7 @@ class OnThreads(Team):
             Step(_alone(trainee), trainee.optimizers, plan, device, join) for trainee in trainees
         ]
         workers = min(len(self.steps), get_num_threads())
-        if device.type != "cpu" or any(map(_draws_its_own, trainees)):
+        if device.type != "cpu" or any(map(draws_its_own, trainees)):
             workers = 1
         self.threads = torch.get_num_threads()
         self.pool: ThreadPoolExecutor | None = None
@@ -223,10 +224,10 @@ class Stacked(Team):
 
 
 def can_be_stacked(trainees: Sequence[Trainee]) -> bool:
-    """Whether they differ in nothing but weights and buffers."""
+    """Whether they differ in nothing but weights and buffers, and these are all they depend on."""
     first = trainees[0]
     weighing = dict(first.objective.named_buffers()).keys()
-    return all(
+    return not any(map(draws_its_own, trainees)) and all(
         trainee.model.options() == first.model.options()
         and type(trainee.objective) is type(first.objective)
         and dict(trainee.objective.named_buffers()).keys() == weighing
@@ -236,6 +237,17 @@ def can_be_stacked(trainees: Sequence[Trainee]) -> bool:
             for key, value in trainee.objective.options.items()
         )
         for trainee in trainees
+    )
+
+
+def draws_its_own(trainee: Trainee) -> bool:
+    """Whether it takes numbers from torch's generator, as torch's own dropout does.
+
+    Threads would not keep their order, and a stack would draw others than each of its models alone.
+    """
+    return any(
+        isinstance(module, _DropoutNd) or (isinstance(module, nn.RNNBase) and module.dropout > 0)
+        for module in trainee.model.modules()
     )
 
 
@@ -278,11 +290,6 @@ def _alone(trainee: Trainee) -> Terms:
         return result
 
     return terms
-
-
-def _draws_its_own(trainee: Trainee) -> bool:
-    """Whether it takes numbers from torch's generator, whose order threads would not keep."""
-    return any("Dropout" in type(module).__name__ for module in trainee.model.modules())
 
 
 def _flat(gradient: Tensor | None, weight: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ Every VAE has ``encode(x) -> (mean, logvar)``, ``decode(z) -> x_hat`` and
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,14 +14,26 @@ import torch
 
 from fastdis import _validation
 from fastdis.models._vae import VAE
+from fastdis.models.attention_vae import AttentionVAE
+from fastdis.models.cnn_vae import CNNVAE
+from fastdis.models.conv1d_vae import Conv1dVAE
 from fastdis.models.conv_vae import ConvVAE
+from fastdis.models.mlp_vae import MLPVAE
 
-__all__ = ["VAE", "ConvVAE", "build", "names"]
+__all__ = ["CNNVAE", "MLPVAE", "VAE", "AttentionVAE", "Conv1dVAE", "ConvVAE", "build", "names"]
 
 # name -> its class and the defaults of its options
 _REGISTRY: dict[str, tuple[type[VAE], dict[str, Any]]] = {
     "conv3": (ConvVAE, {"channels": (16, 32, 64), "hidden": (128, 64)}),
     "conv4": (ConvVAE, {"channels": (16, 32, 64, 128), "hidden": (256, 128)}),
+    "mlp": (MLPVAE, {}),
+    "cnn": (CNNVAE, {}),
+    "conv1d": (Conv1dVAE, {}),
+    "conv1d_dilated": (
+        Conv1dVAE,
+        {"channels": (8, 16, 16), "kernel_size": 5, "strides": (4, 4, 4), "dilations": (1, 2, 4)},
+    ),
+    "attention_rnn": (AttentionVAE, {}),
 }
 
 
@@ -42,8 +55,12 @@ def build(
     Parameters
     ----------
     name
-        ``"conv3"``, the three-layer VAE of SynTone's reference code, or ``"conv4"``, the
-        four-layer one that its paper describes (Brima et al. 2024, A.2).
+        ``"conv3"``: the three-layer VAE of SynTone's reference code; ``"conv4"``: the four-layer
+        one that its paper describes (Brima et al. 2024, A.2). Of the additive toy report:
+        ``"mlp"``, dense layers on flattened frames; ``"cnn"``, two convolutions with batch
+        normalisation and dropout; ``"conv1d"`` and ``"conv1d_dilated"``, convolutions along raw
+        audio, with strides alone or with dilations after them; ``"attention_rnn"``, an LSTM to a
+        sequence of latents, and a decoder that attends to it.
     latent_dim
         Size D of the code.
     input_shape
@@ -51,12 +68,14 @@ def build(
     seed
         Fixes the initial weights and leaves torch's generator alone; None draws from it.
     **options
-        Passed to the class.
+        Passed to the class: :class:`ConvVAE`, :class:`MLPVAE`, :class:`CNNVAE`,
+        :class:`Conv1dVAE` or :class:`AttentionVAE`.
 
     Raises
     ------
-    ValueError
-        If ``name`` is unknown, or ``input_shape`` does not fit the model.
+    TypeError, ValueError
+        If ``name`` is unknown, or an option does not fit the model. Of input shapes, ``"conv3"``
+        and ``"conv4"`` take multiples of 8 and 16 alone, the others any.
 
     Examples
     --------
@@ -64,6 +83,9 @@ def build(
     8
     """
     kind, defaults = _REGISTRY[_validation.choice("name", name, _REGISTRY)]
+    known = list(inspect.signature(kind).parameters)[2:]
+    for option in options:
+        _validation.choice(f"options of {name!r}", option, known)
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(_validation.integer("seed", seed, 0))

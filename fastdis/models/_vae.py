@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,33 @@ from fastdis import _validation
 # Wide enough never to bind in a healthy run, narrow enough that exp() stays finite in float32.
 LOGVAR_RANGE = (-30.0, 20.0)
 OUTPUTS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "linear": nn.Identity}
+
+
+def sizes(name: str, values: Any, fewest: int = 1) -> tuple[int, ...]:
+    """``values`` as positive ints, at least ``fewest`` of them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no sequence, too short, or one of them is not a positive integer.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} takes a sequence of sizes, got {_validation.describe(values)}")
+    result = tuple(_validation.integer(name, value) for value in values)
+    if len(result) < fewest:
+        raise ValueError(f"{name} takes at least one size, got none")
+    return result
+
+
+def output_layer(output: str) -> nn.Module:
+    """What a decoder ends with: a mean in (0, 1), in (-1, 1), or anywhere.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``output`` is none of them.
+    """
+    return OUTPUTS[_validation.choice("output", output, OUTPUTS)]()
 
 
 class VAE(nn.Module):
