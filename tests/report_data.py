@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import torch
+from PIL import Image
 
+from fastdis.factors import Factor, FactorSpace
 from fastdis.metrics import Score, Scores
+from fastdis.reports import Answer, Figure, Table, media
 from fastdis.reports.results import ModelResult, Results
 
 
@@ -19,7 +23,12 @@ class Tones:
     def __init__(self, bands=16, frames=8, sample_rate=2000, duration=0.25, level=1.0, factors=3):
         self.feature_shape = (1, bands, frames)
         self.sample_rate, self.samples, self.level = sample_rate, int(sample_rate * duration), level
-        self.space = SimpleNamespace(names=("frequency", "amplitude", "waveform")[:factors])
+        varied = [
+            Factor("frequency", sample_rate * (0.03 + 0.42 * np.arange(20) / 20), unit="Hz"),
+            Factor("amplitude", 0.1 + 0.9 * np.arange(10) / 9),
+            Factor("waveform", [0.0, 1.0], "categorical", labels=("sine", "square")),
+        ]
+        self.space = FactorSpace(varied[:factors])
 
     def __len__(self):
         return 400
@@ -57,6 +66,42 @@ class Tones:
         frequency, amplitude, shape = self.values([index])[0]
         name = "square" if shape else "sine"
         return f"{name}, {frequency:,.0f} Hz, amplitude {amplitude:.2f}"
+
+
+class Waves(Tones):
+    """The same tones, as a model of waveforms sees them: features of one row."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.feature_shape = (1, 1, self.samples)
+
+    def batch(self, indices):
+        k = len(self.space.names)
+        return self.audio(indices)[:, None, None], self.values(indices)[:, :k]
+
+    def to_audio(self, features):
+        return np.asarray(features)[:, 0, 0]
+
+
+class Squares:
+    """Images of a bright square at one of ten places; there is no sound to ask for."""
+
+    sample_rate = 0
+    feature_shape = (1, 12, 12)
+    space = FactorSpace([Factor("place", np.arange(10.0), "categorical")])
+
+    def __len__(self):
+        return 40
+
+    def batch(self, indices):
+        place = np.asarray(indices) % 10
+        features = np.zeros((len(place), 1, 12, 12), np.float32)
+        for i, at in enumerate(place):
+            features[i, 0, at : at + 2, at : at + 2] = 1.0  # the first at the top left
+        return features, place[:, None].astype(np.float64)
+
+    def describe(self, index):
+        return f"a square at {index % 10}"
 
 
 class Bump(torch.nn.Module):
@@ -196,6 +241,37 @@ def fake_results(
         explanation=["The published scoring swaps the roles of factors and codes."],
         repeat=["fastdis run syntone --seed 0"],
     )
+
+
+def figure_of(caption):
+    """A figure of an answer: black on white."""
+    uri = media.png_uri(Image.new("L", (4, 4), 255))
+    return Figure(caption, uri, f"Seen: {caption}")
+
+
+def fake_study(dataset=None, **model):
+    """Answers, a table of every model, and models of groups that share a title."""
+    groups = ("clean", "noise, decay")
+    results = fake_results(["vae"], groups, dataset, **model)
+    compared = Table(
+        "Networks", ["network", "error", "score", "beta", "found"],
+        [
+            ["MLP", 0.25, 0.5, 4.0, True], ["CNN", 0.125, np.nan, 1, "half"],
+            ["RNN", 2, 0.75, 8, None],
+        ],
+        "Means of three.", {"error": "low", "score": "high"},
+    )  # fmt: skip
+    return replace(
+        results,
+        models=[replace(each, scores={}, title="CNN") for each in results.models],
+        audits={"cqt": fake_audit(results.models[0].dataset.space.names)},
+        reference_table={}, reference_name="", explanation=[],
+        answers=[
+            Answer("Is it so?", "It is.", ["Because."], [compared], [figure_of("errors")]),
+            Answer("And this?", "It is not."),
+        ],
+        cells=Table("All of them", ["model", "error"], [[f"model {i}", i / 8] for i in range(100)]),
+    )  # fmt: skip
 
 
 def decoded(uri):

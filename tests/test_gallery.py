@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fastdis.reports import figures, gallery, media, views
+from fastdis.reports import figures, gallery, media, shown, views
 from tests.report_data import Bump, Tones, decoded, fake_results
 
 
@@ -58,14 +58,14 @@ def test_traversal_moves_one_code_and_leaves_the_others():
     model, dataset = Bump((1, 16, 8)), Tones()
     values = np.linspace(-3, 3, 10)
     moved = gallery.traverse(model, dataset, 7, values, heard=[0, 3])
-    assert moved.features.shape == (4, 10, 16, 8)
+    assert moved.features.shape == (4, 10, 1, 16, 8)
     assert moved.audio.keys() == {0, 3}
     code = gallery.encode(model, dataset.batch([7])[0])[0]
     code[1] = values[2]
-    assert np.allclose(moved.features[1, 2], gallery.decode(model, code[None])[0, 0], atol=1e-6)
+    assert np.allclose(moved.features[1, 2], gallery.decode(model, code[None])[0], atol=1e-6)
     assert np.ptp(moved.features[0], axis=0).max() > 0.1
     assert np.ptp(moved.features[3], axis=0).max() == 0.0  # a dead code
-    expected = dataset.to_audio(moved.features[0][:, None])
+    expected = dataset.to_audio(moved.features[0])
     assert np.allclose(moved.audio[0], expected, atol=1e-6)
 
 
@@ -78,9 +78,9 @@ def test_quiet_and_clipping_sounds_share_one_gain():
 
 
 def test_sounds_are_fewer_where_they_are_large():
-    assert views._fewer(8, 100, 8, 6400) == 8
-    assert views._fewer(8, 100, 8, 3200) == 4
-    assert views._fewer(8, 10**9, 8, 100) == 1
+    assert shown._fewer(8, 100, 8, 6400) == 8
+    assert shown._fewer(8, 100, 8, 3200) == 4
+    assert shown._fewer(8, 10**9, 8, 100) == 1
 
 
 # Media
@@ -108,18 +108,31 @@ def test_steps_join_without_a_jump():
 
 
 def test_strip_puts_low_frequencies_at_the_bottom_and_loses_no_line():
-    features = np.zeros((3, 128, 8), np.float32)
+    features = np.zeros((3, 128, 30), np.float32)
     features[1, 0] = 1.0
     features[2, 101] = 1.0
     _, data = decoded(figures.strip(features, 0.0, 1.0, height=64))
     pixels = np.asarray(Image.open(data).convert("RGBA"))
-    assert pixels.shape == (64, 3 * 8 + 2, 4)
+    assert pixels.shape == (64, 3 * 30 + 2, 4)
     bright = pixels[..., :3].sum(axis=2) > 600
-    assert bright[-1, 9:17].all()
-    assert bright[63 - 101 // 2, 18:].all()
-    assert bright.sum() == 2 * 8
-    assert (pixels[:, 8, 3] == 0).all()  # see-through between thumbnails
-    assert (pixels[:, :8, 3] == 255).all()
+    assert bright[-1, 31:61].all()
+    assert bright[63 - 101 // 2, 62:].all()
+    assert bright.sum() == 2 * 30
+    assert (pixels[:, 30, 3] == 0).all()  # see-through between thumbnails
+    assert (pixels[:, :30, 3] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("bins", "frames", "size"), [(60, 16, (60, 48)), (129, 16, (65, 48)), (8, 8, (48, 48))]
+)
+def test_small_thumbnails_are_enlarged_by_whole_factors(bins, frames, size):
+    features = np.random.default_rng(0).random((2, bins, frames)).astype(np.float32)
+    pixels = np.asarray(Image.open(decoded(figures.strip(features, 0.0, 1.0))[1]))
+    height, width = pixels.shape
+    assert (height, width) == (size[0], 2 * size[1] + 1)
+    columns = pixels[:, : size[1]].reshape(height, frames, -1)
+    assert (columns == columns[:, :, :1]).all()
+    assert len(np.unique(columns[:, :, 0], axis=1).T) == frames
 
 
 def test_animation_goes_there_and_back():

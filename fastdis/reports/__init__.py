@@ -1,12 +1,17 @@
 """Results -> score tables, figures, sounds and one self-contained HTML page.
 
-``write(results, path)`` makes the page; ``score_table(results)`` is its score table alone, for a
-terminal or a Markdown file.
+``write(results, path)`` makes the page; ``score_table(results)`` is its score table alone, and
+``answers_text(results)`` what was asked and found, for a terminal or a Markdown file.
 """
 
+from fastdis.reports.answers import Answer, Figure, Table
+from fastdis.reports.answers_text import answer_markdown, answers_text
 from fastdis.reports.page import write
 from fastdis.reports.results import ModelResult, Results
 from fastdis.reports.summary import summary
 from fastdis.reports.tables import score_table
 
-__all__ = ["ModelResult", "Results", "score_table", "summary", "write"]
+__all__ = [
+    "Answer", "Figure", "ModelResult", "Results", "Table", "answer_markdown", "answers_text",
+    "score_table", "summary", "write",
+]  # fmt: skip

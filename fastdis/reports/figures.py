@@ -27,6 +27,7 @@ INK, FAINT = "#333333", "#dddddd"
 COLOR_MAP = "magma"
 SHADES = 64  # of the colour map: no eye tells more in a thumbnail, and LZW packs them well
 GAP = SHADES  # the palette's see-through entry, between thumbnails
+LEAST = 48  # pixels of a thumbnail across and up, about
 
 
 @cache
@@ -53,15 +54,24 @@ def _palette_image(shades: NDArray[np.uint8]) -> Image:
 
 
 def _fewer_bins(features: NDArray[Any], height: int) -> NDArray[Any]:
-    """``(..., F, frames)`` with neighbouring bins merged by their maximum, so no line is lost."""
-    merge = max(1, math.ceil(features.shape[-2] / height))
+    """``(..., F, frames)``, about ``height`` bins high.
+
+    Neighbours are merged by their maximum, so no line is lost.
+    """
+    merge = max(1, round(features.shape[-2] / height))
     starts = np.arange(0, features.shape[-2], merge)
     return np.maximum.reduceat(features, starts, axis=-2)
 
 
+def _enlarged(shades: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``(S, F, frames)``, few pixels repeated: a browser would blur them, and the gaps, too."""
+    rows, columns = (max(1, LEAST // count) for count in shades.shape[1:])
+    return shades.repeat(rows, axis=1).repeat(columns, axis=2)
+
+
 def strip(features: Array, low: float, high: float, height: int = 64) -> str:
     """Thumbnails side by side, ``(S, F, frames)``, low frequencies at the bottom: a PNG."""
-    shades = _shades(_fewer_bins(features, height)[:, ::-1], low, high)
+    shades = _enlarged(_shades(_fewer_bins(features, height)[:, ::-1], low, high))
     apart = np.pad(shades, ((0, 0), (0, 0), (0, 1)), constant_values=GAP)
     return media.png_uri(_palette_image(np.concatenate(list(apart), axis=1)[:, :-1]))
 
@@ -86,7 +96,8 @@ def animation(features: Array, low: float, high: float, height: int = 128) -> tu
     return media.gif_uri(frames + frames[-2:0:-1], milliseconds=220), still
 
 
-def _plain_axes(axes: Axes) -> None:
+def plain_axes(axes: Axes) -> None:
+    """Small grey ticks, and no frame on the right and above."""
     axes.tick_params(labelsize=7, length=2, color=INK, labelcolor=INK)
     for name, spine in axes.spines.items():
         spine.set_visible(name in ("left", "bottom"))
@@ -125,7 +136,7 @@ def loss_curves(history: list[dict[str, Any]]) -> list[tuple[str, str]]:
             epochs, values = _curve(history, part, term)
             marker = "o" if len(values) == 1 else ""
             axes.plot(epochs, values, dashes, color=color, linewidth=1.4, marker=marker, ms=3)
-        _plain_axes(axes)
+        plain_axes(axes)
         axes.grid(axis="y", color=FAINT, linewidth=0.5)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -158,7 +169,7 @@ def sound_figures(
     figure = Figure(figsize=(3.0, 1.05), dpi=190, layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes, title in ((left, "waveform, ms"), (right, "spectrum in dB, kHz")):
-        _plain_axes(axes)
+        plain_axes(axes)
         axes.set_title(title, fontsize=7, color=INK, loc="left", pad=3)
     count = min(audio.shape[1], max(2, round(window * sample_rate)))
     start = (audio.shape[1] - count) // 2

@@ -25,7 +25,7 @@ AUDIBLE_PEAK = 0.1
 
 @dataclass(frozen=True)
 class Clips:
-    """Features ``(B, F, frames)`` and audio ``(B, T)`` of the same clips."""
+    """Features ``(B, 1, F, frames)`` and audio ``(B, T)`` of the same clips; T = 0 of images."""
 
     features: Array
     audio: Array
@@ -35,7 +35,7 @@ class Clips:
 class Traversal:
     """Each code moved over ``values`` (S,) while the others stay as clip ``index`` has them.
 
-    ``features`` is ``(D, S, F, frames)``; ``audio`` maps a code to ``(S, T)``, for those codes
+    ``features`` is ``(D, S, 1, F, frames)``; ``audio`` maps a code to ``(S, T)``, for those codes
     that a sound was asked for.
     """
 
@@ -100,7 +100,16 @@ def _finite(source: str, values: Array) -> Array:
     return values
 
 
-def _sound(dataset: Any, features: Array) -> Array:
+def sound(dataset: Any, features: Array) -> Array:
+    """The audio ``(B, T)`` that features give back; ``(B, 0)`` of images, which have no rate.
+
+    Raises
+    ------
+    FloatingPointError
+        If a sample is not finite.
+    """
+    if not dataset.sample_rate:
+        return np.zeros((len(features), 0), np.float32)
     audio = np.asarray(dataset.to_audio(features), dtype=np.float32)
     return _finite("inverse of the features", audio)
 
@@ -115,14 +124,16 @@ def pick(dataset: Any, count: int, seed: int) -> NDArray[np.int64]:
 def original(dataset: Any, indices: NDArray[np.int64]) -> Clips:
     """The clips of the dataset itself."""
     features = np.ascontiguousarray(dataset.batch(indices)[0], dtype=np.float32)
-    return Clips(features[:, 0], np.asarray(dataset.audio(indices), dtype=np.float32))
+    if not dataset.sample_rate:
+        return Clips(features, np.zeros((len(features), 0), np.float32))
+    return Clips(features, np.asarray(dataset.audio(indices), dtype=np.float32))
 
 
 def reconstruct(model: torch.nn.Module, dataset: Any, indices: NDArray[np.int64]) -> Clips:
     """Clips decoded from their own mean codes."""
     features = np.ascontiguousarray(dataset.batch(indices)[0], dtype=np.float32)
     x_hat = decode(model, encode(model, features))
-    return Clips(x_hat[:, 0], _sound(dataset, x_hat))
+    return Clips(x_hat, sound(dataset, x_hat))
 
 
 def sample_prior(
@@ -131,7 +142,7 @@ def sample_prior(
     """Clips decoded from codes drawn from a standard normal, the same ones on every device."""
     codes = np.random.default_rng(seed).standard_normal((count, latent_dim))
     x_hat = decode(model, codes)
-    return Clips(x_hat[:, 0], _sound(dataset, x_hat))
+    return Clips(x_hat, sound(dataset, x_hat))
 
 
 def traverse(
@@ -148,12 +159,12 @@ def traverse(
     for code in range(latent_dim):
         codes[code, :, code] = values
     x_hat = decode(model, codes.reshape(latent_dim * steps, latent_dim))
+    features = x_hat.reshape(latent_dim, steps, *x_hat.shape[1:])
     audio: dict[int, Array] = {}
     if heard:
-        chosen = x_hat.reshape(latent_dim, steps, *x_hat.shape[1:])[heard]
-        sound = _sound(dataset, chosen.reshape(len(heard) * steps, *x_hat.shape[1:]))
-        audio = dict(zip(heard, sound.reshape(len(heard), steps, -1), strict=True))
-    features = x_hat.reshape(latent_dim, steps, *x_hat.shape[2:])
+        chosen = features[heard].reshape(len(heard) * steps, *x_hat.shape[1:])
+        sounds = sound(dataset, chosen).reshape(len(heard), steps, -1)
+        audio = dict(zip(heard, sounds, strict=True))
     return Traversal(index, values, features, audio)
 
 

@@ -16,29 +16,33 @@ from typing import Any
 
 import fastdis
 from fastdis import _files
-from fastdis.reports import panel, tables, views
+from fastdis.reports import answer_table, maps, panel, shown, tables, views
 from fastdis.reports import results as results_module
 from fastdis.reports.results import PROTOCOLS, Results
 
 SECTIONS = [
+    ("answers", ""),
     ("scores", "Scores"),
+    ("cells", "Every model"),
     ("panel", "The panel"),
     ("audit", "The data, audited"),
     ("models", "What each code holds"),
+    ("maps", "Latent maps"),
     ("reconstructions", "Reconstructions"),
     ("prior", "Samples from the prior"),
     ("traversals", "Traversals"),
     ("repeat", "Repeat this run"),
 ]
+MANY_CODES = 10  # their map needs the whole width of the page
 
 
 def write(results: Results, path: str | os.PathLike[str]) -> Path:
     """Write a report as one self-contained HTML page.
 
-    The page holds the scores beside a paper's table, the panel of all metrics, the audit of the
-    data, and for each model what its codes tell about the factors, its loss curves,
-    reconstructions, samples from the prior and latent traversals, with sounds. It opens from a
-    disk without a network.
+    The page holds what was asked and found, the scores beside a paper's table, the panel of all
+    metrics, the audit of the data, and for each model what its codes tell about the factors, its
+    loss curves, latent maps, reconstructions, samples from the prior and latent traversals, with
+    sounds. It opens from a disk without a network.
 
     Parameters
     ----------
@@ -111,23 +115,58 @@ def _more(audit: Any) -> bool:
     return any(factor.verdict not in audit.verdict for factor in audit.factors)
 
 
+def _sections(results: Results, filled: dict[str, bool]) -> list[tuple[str, str]]:
+    """The sections of a page: those with something in them, or that say that it is missing."""
+    left_out = {anchor for anchor in ("answers", "cells", "maps") if not filled[anchor]}
+    if results.answers:
+        left_out |= {anchor for anchor, told in filled.items() if not told}
+    titles = dict(SECTIONS) | {"answers": results.answers_title}
+    return [(anchor, title) for anchor, title in titles.items() if anchor not in left_out]
+
+
+def group_name(protocol: str) -> str:
+    """A group of models in words: the two protocols are called so, other names stand alone."""
+    return f"{protocol} protocol" if protocol in PROTOCOLS else protocol
+
+
 def _context(results: Results) -> dict[str, Any]:
     columns, blocks = tables.score_blocks(results)
-    order = {protocol: i for i, protocol in enumerate(PROTOCOLS)}
-    models = sorted(results.models, key=lambda result: order[result.protocol])
+    order = results_module.protocols_of(results)
+    models = sorted(results.models, key=lambda result: order.index(result.protocol))
     panels = panel.panels(results)
+    variants = results_module.in_order(results.audits)
+    sections = _sections(
+        results,
+        {
+            "answers": bool(results.answers), "cells": results.cells is not None,
+            "scores": bool(blocks or results.explanation), "panel": bool(panels),
+            "audit": bool(variants), "maps": results.maps,
+        },
+    )  # fmt: skip
+    told = [(answer, [answer_table.view(table) for table in answer.tables])
+            for answer in results.answers]  # fmt: skip
+    drawn = [views.model_view(model, len(models), results.seed, results.maps) for model in models]
     return {
         "results": results,
-        "sections": SECTIONS,
+        "sections": sections,
+        "anchors": [anchor for anchor, _ in sections],
+        "answers": told,
+        "cells": None if results.cells is None else answer_table.view(results.cells),
         "columns": columns,
         "blocks": blocks,
         "missing_note": tables.MISSING_NOTE if tables.has_missing(blocks) else "",
         "panels": panels,
         "shown": panel.shown(panels),
-        "audits": [(p, audit, _more(audit)) for p, audit in sorted(results.audits.items())],
-        "models": [views.model_view(model, len(models), results.seed) for model in models],
-        "steps": [f"{value:+.1f}".replace("-", "−") for value in views.STEPS],
+        "audits": [(p, results.audits[p], _more(results.audits[p])) for p in variants],
+        "models": drawn,
+        "many_codes": any(len(model.codes) > MANY_CODES for model in drawn),
+        "map_clips": maps.CLIPS,
+        "kinds": {model.kind.name for model in drawn},
+        "images_alone": not any(model.kind.sound for model in drawn),
+        "steps": [f"{value:+.1f}".replace("-", "−") for value in shown.STEPS],
         "versions": versions(),
         "number": views.number,
         "significant": views.significant,
+        "group_name": group_name,
+        "protocols": PROTOCOLS,
     }

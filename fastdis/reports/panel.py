@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastdis.metrics._catalogue import CATALOGUE, Entry
-from fastdis.reports.results import PROTOCOLS, ModelResult, Results
+from fastdis.reports.results import ModelResult, Results, protocols_of
 from fastdis.reports.tables import ARROW, HIGHER_IS_BETTER, MISSING, best_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Panel:
 def panels(results: Results) -> list[Panel]:
     """The panel of each protocol that has one."""
     found = []
-    for protocol in PROTOCOLS:
+    for protocol in protocols_of(results):
         scored = [(r, r.panel) for r in results.models if r.protocol == protocol and r.panel]
         if scored:
             models, scores = zip(*scored, strict=True)
@@ -90,6 +90,7 @@ def shown(panels: Sequence[Panel]) -> list[Entry]:
 
 def _panel(protocol: str, models: Sequence[ModelResult], scores: Sequence[Scores]) -> Panel:
     first, titles = scores[0], [model.title for model in models]
+    factors = tuple(dict.fromkeys(name for one in scores for name in one.names))
     names = dict.fromkeys(name for one in scores for name in one)
     entries = [entry for name, entry in CATALOGUE.items() if name in names]
     entries += [_unknown(name) for name in names if name not in CATALOGUE]
@@ -102,12 +103,12 @@ def _panel(protocol: str, models: Sequence[ModelResult], scores: Sequence[Scores
         (row.entry.title, cells)
         for group in groups
         for row in group.rows
-        if (cells := _parts(row.entry.name, first.names, scores))
+        if (cells := _parts(row.entry.name, factors, scores))
     ]
     about = f"{first.n:,} clips, {first.binning}, {first.convention} convention"
     if any(one.intervals for one in scores):
         about += f"; small type: {first.confidence:.0%} confidence intervals"
-    return Panel(protocol, about, titles, first.names, groups, parts, _notes(titles, scores))
+    return Panel(protocol, about, titles, factors, groups, parts, _notes(titles, scores))
 
 
 def _unknown(name: str) -> Entry:

@@ -5,6 +5,7 @@ Plain data beside the live models and datasets, from which the page draws pictur
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
+from fastdis.reports.answers import Answer, Table
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 Score = tuple[float, float]  # mean, standard deviation over evaluation runs
 
-PROTOCOLS = ("published", "sound")
+PROTOCOLS = ("published", "sound")  # the groups of a study that carries its paper's protocol, too
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,21 @@ class ModelResult:
     title
         The name it is shown by: ``"β-VAE"``. Unique within a protocol.
     protocol
-        How it was trained and on which variant of the dataset: ``"published"`` or ``"sound"``.
+        How it was trained and on which variant of the dataset: ``"published"``, ``"sound"``, or any
+        short text that names the group of models it is shown with.
     model
         ``encode(x) -> (mean, logvar)`` and ``decode(z) -> x_hat``, with ``x`` of shape
         ``(B, 1, F, frames)``, float32.
     dataset
         What it was trained on: ``batch``, ``audio``, ``to_audio``, ``describe``, ``sample_rate``,
-        ``feature_shape`` and ``space.names``.
+        ``feature_shape`` and ``space``. With a ``sample_rate`` of 0 it is one of images, without
+        sound; with features of one row, ``(1, 1, T)``, its spectrograms are drawn in their place.
     history
         One row an epoch: ``{"epoch": 1, "train": {term: value}, "validation": {term: value},
         "clips_per_second": ..., "seconds": ...}``.
     scores
         Scoring convention (``"published"`` or ``"standard"``) -> metric -> (mean, standard
-        deviation over evaluation runs).
+        deviation over evaluation runs). May be empty.
     mutual_information
         ``(K, D)``: factors by codes, each row divided by the entropy of its factor, in [0, 1].
     panel
@@ -77,7 +81,7 @@ class Results:
     models
         The trained models, in the order they are shown.
     audits
-        Protocol -> the audit of the dataset variant it trains on.
+        Protocol, or another name of a variant of the dataset -> the audit of that variant.
     reference_table
         Title of a model -> metric -> (mean, standard deviation), as a paper printed them.
     reference_name
@@ -88,6 +92,14 @@ class Results:
         Shell commands that repeat the run.
     seed
         Picks the clips shown and draws the samples from the prior.
+    answers
+        What was asked and found. They come first, and a section with nothing to show is left out.
+    answers_title
+        The heading above them.
+    cells
+        A table of every model, where more were trained than are shown.
+    maps
+        Whether to draw two codes of each model against each other, coloured by each factor.
     """
 
     title: str
@@ -100,6 +112,25 @@ class Results:
     explanation: list[str]
     repeat: list[str]
     seed: int = 0
+    answers: Sequence[Answer] = ()
+    answers_title: str = "What the report asked"
+    cells: Table | None = None
+    maps: bool = False
+
+
+def in_order(groups: Iterable[str]) -> list[str]:
+    """Groups in order of their first appearance, but ``"published"`` and ``"sound"`` first.
+
+    >>> in_order(["noise", "sound", "clean", "published", "noise"])
+    ['published', 'sound', 'noise', 'clean']
+    """
+    found = list(dict.fromkeys(groups))
+    return sorted(found, key=lambda name: [*PROTOCOLS, name].index(name))
+
+
+def protocols_of(results: Results) -> list[str]:
+    """The groups of the models, in the order they are shown."""
+    return in_order(result.protocol for result in results.models)
 
 
 def check(results: Results) -> None:
@@ -108,7 +139,7 @@ def check(results: Results) -> None:
     Raises
     ------
     ValueError
-        If there is no model, a protocol is not known, two models of a protocol share a title, or
+        If there is no model, a protocol has no name, two models of a protocol share a title, or
         a mutual information matrix is not factors by codes.
     """
     if not results.models:
@@ -116,7 +147,10 @@ def check(results: Results) -> None:
     _validation.integer("results.seed", results.seed, minimum=0)
     seen = set()
     for result in results.models:
-        _validation.choice("protocol", result.protocol, PROTOCOLS)
+        if not isinstance(result.protocol, str) or not result.protocol.strip():
+            raise ValueError(
+                f"protocol of {result.title!r} takes a short text, got {result.protocol!r}"
+            )
         key = (result.title, result.protocol)
         if key in seen:
             raise ValueError(f"results.models takes one model a title and protocol, got two {key}")

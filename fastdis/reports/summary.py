@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastdis.reports.answers import plain_answer, plain_table
 from fastdis.reports.page import versions
 from fastdis.reports.results import ModelResult, Results
 
@@ -19,15 +20,19 @@ def summary(results: Results) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``title``, ``settings``, ``versions``, ``audits`` and ``models``, as JSON takes them. A
-        model has its ``name``, ``protocol``, ``epochs``, training ``seconds``, ``clips_per_second``
-        (None without a history), last ``validation`` losses, ``scores`` as (mean, deviation), and
-        the ``panel``: its scores, their confidence intervals and warnings (None without one).
+        ``title``, ``settings``, ``versions``, ``answers`` and ``cells`` (their tables with numbers
+        as they are, None where not finite), ``audits`` and ``models``, as JSON takes them. A model
+        has its ``name``, ``title``, ``protocol``, ``epochs``, training ``seconds``,
+        ``clips_per_second`` (None without a history), last ``validation`` losses, ``scores`` as
+        (mean, deviation), and the ``panel``: its scores, their confidence intervals and warnings
+        (None without one).
     """
     return {
         "title": results.title,
         "settings": dict(results.settings),
         "versions": versions(),
+        "answers": [plain_answer(answer) for answer in results.answers],
+        "cells": None if results.cells is None else plain_table(results.cells),
         "audits": {name: audit.to_dict() for name, audit in results.audits.items()},
         "models": [_model(result) for result in results.models],
     }
@@ -39,6 +44,7 @@ def _model(result: ModelResult) -> dict[str, Any]:
     clips = sum(row["seconds"] * row["clips_per_second"] for row in result.history)
     return {
         "name": result.name,
+        "title": result.title,
         "protocol": result.protocol,
         "epochs": len(result.history),
         "seconds": round(seconds, 2),

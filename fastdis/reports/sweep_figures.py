@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from fastdis.reports import media
-from fastdis.reports.figures import FAINT, INK, _plain_axes
+from fastdis.reports.figures import FAINT, INK, plain_axes
 from fastdis.reports.sweep_results import Combination, Spread, SweepResults, in_words, text_of
 from fastdis.reports.tables import Metric
 
@@ -129,7 +129,7 @@ def score_figure(results: SweepResults, panels: Sequence[Panel], metric: Metric)
             if line.level is not None and metric.key in line.level.values:
                 levels += 1
                 _draw_level(axes, line, line.level.values[metric.key], 1.0 + 2.0 * DODGE * levels)
-        _plain_axes(axes)
+        plain_axes(axes)
         axes.grid(axis="y", color=FAINT, linewidth=0.5)
         axes.set_xlabel(panel.name, fontsize=7.5, color=INK)
     return media.figure_uri(figure)
@@ -204,7 +204,7 @@ def _models_figure(results: SweepResults, metric: Metric) -> str:
     ]
     axes.set_yticks(range(len(shown)), names)
     axes.invert_yaxis()
-    _plain_axes(axes)
+    plain_axes(axes)
     axes.grid(axis="x", color=FAINT, linewidth=0.5)
     return media.figure_uri(figure)
 

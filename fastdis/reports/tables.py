@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fastdis import _validation
 from fastdis.metrics._catalogue import CATALOGUE
-from fastdis.reports.results import Results, Score
+from fastdis.reports.results import PROTOCOLS, Results, Score, protocols_of
 
 MISSING = "–"
 HIGHER_IS_BETTER = {"higher": True, "lower": False, "": None}
@@ -106,6 +106,12 @@ def _columns(results: Results) -> list[Column]:
             "Models trained by the sound protocol, scored by the definitions of the metrics.",
         ),
     ]  # fmt: skip
+    columns += [
+        Column(group, f"{convention} scoring", group, convention, f"The models of “{group}”.")
+        for group in protocols_of(results)
+        if group not in PROTOCOLS
+        for convention in ("published", "standard")
+    ]
     return [column for column in columns if _scores(results, column)]
 
 
