@@ -1,10 +1,12 @@
 """The audit finds by itself what the features keep and what they lose."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from fastdis import Factor, FactorSpace, datasets
-from fastdis.datasets import SynTone
+from fastdis.datasets import AdditiveToy, SynTone
 from fastdis.datasets._base import Dataset
 
 
@@ -133,3 +135,112 @@ def test_continuous_factors_are_refused():
     data.space = FactorSpace([Factor("a", [0, 1], "continuous")])
     with pytest.raises(ValueError, match="continuous 'a'"):
         datasets.audit(data)
+
+
+class Rendering(Tones):
+    """Features of any levels, with noise: each factor fares in another way."""
+
+    feature_shape = (1, 4, 5)
+
+    def __init__(self, noise=0.1, clips=1200):
+        self.noise = noise
+        self.space = FactorSpace(
+            [
+                Factor("plain", [0.0, 1.0], "continuous"),  # in the first feature
+                Factor("faint", np.arange(5)),  # a thousandth of the noise
+                Factor("erased", np.arange(5)),  # nowhere
+                Factor("tangled", np.arange(7)),  # turned by something that nobody is told
+                Factor("loudness", np.arange(4)),  # of the noise itself
+                Factor("kind", np.arange(3), "categorical"),
+                Factor("fixed", [3.0]),
+            ]
+        )
+        self.rows = np.arange(clips)
+        self.drawn = self.space.sample(clips, 0)
+
+    def table(self, indices=None):
+        return self.drawn if indices is None else self.drawn[indices]
+
+    def features(self, indices):
+        return self.features_at(self.table(indices), np.arange(len(self))[indices])
+
+    def features_at(self, table, indices, *, draw=0):
+        plain, faint, _, tangled, loudness, kind, _ = table.values.T
+        x = np.zeros((len(table), 20))
+        x[:, 0], x[:, 1], x[:, 2] = 30 * plain, 2e-3 * faint, (tangled + 3 * indices**2) % 7
+        x[np.arange(len(x)), 3 + kind.astype(int)] += 9.0
+        if draw is not None:
+            for row, i in enumerate(indices):
+                noise = np.random.default_rng((draw, i)).normal(size=20)
+                x[row] += self.noise * 1.2 ** loudness[row] * (1 + kind[row] / 9) * noise
+        return x.astype(np.float32).reshape(-1, 1, 4, 5)
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    return datasets.audit(Rendering(), pairs=150)
+
+
+def test_rendered_pairs_tell_the_features_from_the_predictor(rendered):
+    plain, faint, erased, tangled, loudness, kind, fixed = rendered.factors
+    for found in (plain, kind):
+        assert found.passes
+        assert found.carried
+        assert found.confused < 0.01
+        assert "can be recovered" in found.verdict
+    assert plain.measure == "R²"
+    # Without noise, although the kind changes that, too, every pair is as far apart.
+    assert kind.smallest_distance == pytest.approx(kind.median_distance, rel=1e-5)
+    assert fixed.passes
+    assert faint.indistinguishable == 0.0  # without noise every step shows
+    assert 0.4 < faint.confused < 0.6
+    assert not faint.carried
+    assert "The noise hides some of it" in faint.verdict
+    assert erased.indistinguishable == 1.0
+    assert "is erased: 100%" in erased.verdict
+    assert tangled.accuracy < 0.2
+    assert tangled.confused < 0.05
+    assert tangled.carried
+    assert "Not the representation fails but the predictor" in tangled.verdict
+    assert loudness.indistinguishable == 0.0  # compared with its noise
+    assert 0.1 < loudness.confused < 0.45  # 20 features hardly tell a step of 1.6 dB
+    assert rendered.verdict.startswith(
+        "A simple predictor finds 3 of 7 factors; the features hold tangled as well; noise hides "
+        "some of faint, loudness; erased cannot be recovered from the features."
+    )
+    assert "confused" in str(rendered)
+    assert datasets.Audit.from_dict(rendered.to_dict()) == rendered
+
+
+def test_without_noise_nothing_is_confused():
+    audit = datasets.audit(Rendering(noise=0.0, clips=600).in_memory(), pairs=50)
+    assert all(factor.confused is None for factor in audit.factors)
+    assert "confused" not in str(audit)
+    faint, loudness = audit.factors[1], audit.factors[4]
+    assert faint.carried
+    assert loudness.indistinguishable == 1.0
+
+
+def test_a_set_of_other_features_is_not_asked_for_its_sources():
+    data = datasets.Standardised(AdditiveToy("mel", clips=40).in_memory())
+    audit = datasets.audit(data, pairs=5)
+    assert "no two clips differ in it alone" in audit.factors[0].verdict
+
+
+def test_a_sample_of_a_large_grid():
+    data = AdditiveToy(
+        "mel", clips=1000, f0=Factor("f0", [150, 900], "continuous"), phases="random",
+        inharmonicity=0.0, snr_db=[10.0, 30.0],
+    ).in_memory()  # fmt: skip
+    filters = warnings.filters.copy()
+    audit = datasets.audit(data, pairs=60)
+    assert warnings.filters == filters
+    f0, slope, harmonics, snr_db, decay = audit.factors
+    for factor in audit.factors:
+        assert factor.indistinguishable == 0.0
+        assert "no two clips" not in factor.verdict
+    for factor in (f0, harmonics, snr_db):
+        assert factor.passes
+        assert factor.confused < 0.05
+    assert slope.median_distance < 0.05 < decay.median_distance < f0.median_distance
+    assert slope.confused < 0.3

@@ -1,29 +1,31 @@
 """Can each factor be recovered from the features at all? Asked before any model is trained.
 
 For each factor: do the features of neighbouring levels differ when all else is held, by how much,
-is the difference sound or aliasing, and does a simple predictor find the level in clips it has
-not seen? A factor that fails here cannot be disentangled by any model on these features.
+is the difference sound or aliasing, does noise hide it, and does a simple predictor find the level
+in clips it has not seen? A factor whose levels look alike cannot be learnt by any model from these
+features; one that the predictor alone misses may well be.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+import warnings
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis import _validation
+from fastdis import _threads, _validation
+from fastdis.datasets._audit_pairs import Neighbours, Rendered, RowFinder, flat, renderer
+from fastdis.datasets._audit_words import HIDDEN, PASS_SHARE, one_level, paragraph, sentence
 from fastdis.datasets._base import Dataset
-from fastdis.factors import Factor
+from fastdis.factors import Factor, FactorTable
 
 # Two features differ if any value differs by this share of the features' range: a hundred times
 # the rounding of float32, and far below what a trained network can tell.
 TOLERANCE = 1e-5
 _COMPONENTS = 32  # principal components the predictor sees
 _PASS_SCORE = 0.5  # of the way from chance to perfect
-_PASS_SHARE = 0.05  # of neighbouring levels that may look alike
 # A pair is told apart by aliasing if less than this share of its distance is left without it. Not
 # zero: at a clip's two ends the phase shows, and it differs even between two equal sines.
 _LEFT = 0.1
@@ -38,8 +40,9 @@ class FactorAudit:
     name
         The factor's.
     indistinguishable
-        Share of pairs of neighbouring levels (any two of a categorical factor), other factors
-        held, whose features are the same to 1e-5 of their range.
+        Share of pairs of neighbouring levels (any two of a categorical factor, a twentieth of the
+        range of a continuous one), other factors held, whose features are the same to 1e-5 of
+        their range; without noise where the data set can tell.
     smallest_distance, median_distance
         Root mean square difference of such pairs over that of two random clips.
     accuracy, measure, chance
@@ -52,6 +55,11 @@ class FactorAudit:
         At most 5% of pairs look alike, and the predictor gets halfway from chance to perfect.
     verdict
         The same in a sentence.
+    confused
+        Of clips with their noise, the share that an observer takes for a neighbour, 1/2 being a
+        guess. It knows all else of the clip and has seen sixteen other draws of the noise at either
+        level; one that saw more would mistake fewer. None without noise, or where the data set
+        cannot render such draws.
     """
 
     name: str
@@ -64,6 +72,15 @@ class FactorAudit:
     aliasing: float | None
     passes: bool
     verdict: str
+    confused: float | None = None
+
+    @property
+    def carried(self) -> bool:
+        """Whether the features hold the factor, be it found by the predictor or not.
+
+        At most 5% of neighbouring levels look alike, and noise confuses at most 10% of them.
+        """
+        return self.indistinguishable <= PASS_SHARE and (self.confused or 0.0) <= HIDDEN
 
 
 @dataclass(frozen=True)
@@ -88,25 +105,41 @@ class Audit:
         return cls(tuple(FactorAudit(**factor) for factor in data["factors"]), data["verdict"])
 
     def __str__(self) -> str:
+        width = max(12, *(len(f.name) for f in self.factors))
+        noisy = any(f.confused is not None for f in self.factors)
         head = (
-            f"{'factor':<12} {'alike':>6} {'smallest':>9} {'median':>9} {'predictor':>16}  passes"
+            f"{'factor':<{width}} {'alike':>6} {'smallest':>9} {'median':>9} "
+            f"{'confused ' if noisy else ''}{'predictor':>16}  passes"
         )
         rows = [
-            f"{f.name:<12} {f.indistinguishable:>6.1%} {f.smallest_distance:>9.2e} "
-            f"{f.median_distance:>9.2e} {f.measure + f' {f.accuracy:.3f}':>16}  "
-            f"{'yes' if f.passes else 'NO'}"
+            f"{f.name:<{width}} {f.indistinguishable:>6.1%} {f.smallest_distance:>9.2e} "
+            f"{f.median_distance:>9.2e} {_share(f.confused) if noisy else ''}"
+            f"{f.measure + f' {f.accuracy:.3f}':>16}  {'yes' if f.passes else 'NO'}"
             for f in self.factors
         ]
         return "\n".join([head, *rows, "", self.verdict])
 
 
+def _share(confused: float | None) -> str:
+    return f"{'-' if confused is None else f'{confused:.1%}':>8} "
+
+
 def audit(dataset: Dataset, *, pairs: int = 400, clips: int = 4000, seed: int = 0) -> Audit:
     """Hold the features of a data set against its factors.
+
+    A data set that renders any levels (:meth:`fastdis.datasets.AdditiveToy.features_at`), itself or
+    behind a stored one, is asked for the pairs, so that a sample of a large grid has them, too, and
+    for continuous factors. It renders them without noise, where any difference is the factor's:
+    that is what the representation keeps (of a factor that acts on the noise alone, with one stream
+    of noise for both clips). Then with many draws of the noise, each the same for both, so that
+    only the factor differs: that is what the noise leaves. In place of such an observer's, the
+    verdict of a simple predictor counts, which knows nothing else of a clip: a factor passes if it
+    finds the level. Where it does not, the verdict says whether the features could have told.
 
     Parameters
     ----------
     dataset
-        Any data set of discrete factors.
+        Any data set of discrete factors, or one that renders any levels.
     pairs
         Pairs of neighbouring levels to compare, for each factor.
     clips
@@ -117,89 +150,61 @@ def audit(dataset: Dataset, *, pairs: int = 400, clips: int = 4000, seed: int = 
     Raises
     ------
     ValueError
-        If a factor is continuous, or the set has fewer than 8 clips.
+        If a factor is continuous and the set renders no other levels, or it has fewer than 8 clips.
     """
     _validation.integer("pairs", pairs)
     _validation.integer("clips", clips, 8)
     _validation.integer("seed", seed, 0)
     if len(dataset) < 8:
         raise ValueError(f"dataset takes at least 8 clips to audit, got {len(dataset)}")
+    source = renderer(dataset)
     for factor in dataset.space.factors:
-        if factor.kind == "continuous":
+        if factor.kind == "continuous" and source is None:
             raise ValueError(f"dataset takes discrete factors, got continuous {factor.name!r}")
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(dataset))[:clips])
-    features = _flat(dataset, rows)
+    features = flat(dataset.features(rows))
     span = float(np.ptp(features)) or 1.0
     spread = float(np.sqrt(2.0) * features.std(axis=0).mean()) or 1.0
     order = rng.permutation(len(rows))
     train, test = order[: 3 * len(rows) // 4], order[3 * len(rows) // 4 :]
     components = _principal_components(features, train)
-    levels = dataset.table(rows).levels
-    finder = _RowFinder(dataset)
-
-    audits = []
-    for k, factor in enumerate(dataset.space.factors):
-        a, b = _neighbours(finder, k, factor, pairs, rng)
-        score, chance = _predict(components, levels[:, k], factor, train, test)
-        audits.append(_audit_factor(dataset, factor, a, b, TOLERANCE * span, spread, score, chance))
-    return Audit(tuple(audits), _paragraph(audits))
+    finder = RowFinder(dataset) if source is None else Rendered(dataset, source)
+    table, factors = dataset.table(rows), dataset.space.factors
+    tolerance = TOLERANCE * span
+    pairs_of = [finder.neighbours(k, pairs, rng, tolerance) for k in range(len(factors))]
+    scores = _predict_all(components, table, train, test)
+    audits = [
+        _audit_factor(dataset, factor, found, score, tolerance, spread)
+        for factor, found, score in zip(factors, pairs_of, scores, strict=True)
+    ]
+    return Audit(tuple(audits), paragraph(audits, source is not None))
 
 
 def _audit_factor(
-    dataset: Dataset, factor: Factor, a: NDArray[np.int64], b: NDArray[np.int64],
-    tolerance: float, spread: float, score: float, chance: float,
+    dataset: Dataset, factor: Factor, found: Neighbours, predicted: tuple[float, float],
+    tolerance: float, spread: float,
 ) -> FactorAudit:  # fmt: skip
-    difference = np.abs(_flat(dataset, a) - _flat(dataset, b))
+    difference = np.abs(found.a - found.b)
     differs = difference.max(axis=1, initial=0.0) > tolerance
     distance = np.sqrt((difference**2).mean(axis=1))
-    alike = 1.0 - float(differs.mean()) if len(a) else 0.0
-    aliasing = _aliased_share(dataset, a[differs], b[differs], distance[differs])
-    passes = alike <= _PASS_SHARE and score >= chance + _PASS_SCORE * (1.0 - chance)
-    if factor.size == 1:
+    count, (score, chance) = len(found.a), predicted
+    alike = 1.0 - float(differs.mean()) if count else 0.0
+    aliasing = None
+    if found.rows is not None:
+        a, b = found.rows
+        aliasing = _aliased_share(dataset, a[differs], b[differs], distance[differs])
+    passes = alike <= PASS_SHARE and score >= chance + _PASS_SCORE * (1.0 - chance)
+    if one_level(factor):
         passes = True
     measure = "accuracy" if factor.kind == "categorical" else "R²"
-    return FactorAudit(
+    told = FactorAudit(
         factor.name, alike,
-        float(distance.min()) / spread if len(a) else 0.0,
-        float(np.median(distance)) / spread if len(a) else 0.0,
-        score, measure, chance, aliasing, passes,
-        _sentence(factor, len(a), alike, score, measure, chance, aliasing, passes),
+        float(distance.min()) / spread if count else 0.0,
+        float(np.median(distance)) / spread if count else 0.0,
+        score, measure, chance, aliasing, passes, "", found.confused,
     )  # fmt: skip
-
-
-class _RowFinder:
-    """Rows of a data set by their levels; the set need not hold the whole grid, nor in order."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.space = dataset.space
-        self.levels = dataset.table().levels
-        flat = self.space.index_of(self.levels)
-        self._order = np.argsort(flat, kind="stable")
-        self._flat = flat[self._order]
-
-    def find(self, levels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The row of each ``(n, K)`` levels, -1 where there is none."""
-        wanted = self.space.index_of(levels)
-        at = np.minimum(np.searchsorted(self._flat, wanted), len(self._flat) - 1)
-        return np.where(self._flat[at] == wanted, self._order[at], -1)
-
-
-def _neighbours(
-    finder: _RowFinder, k: int, factor: Factor, pairs: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows that differ in factor k alone: by one level, or by any where levels have no order."""
-    if factor.size == 1:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    a = rng.integers(0, len(finder.levels), 4 * pairs)
-    other = finder.levels[a].astype(np.int64)
-    if factor.kind == "categorical":
-        other[:, k] = (other[:, k] + rng.integers(1, factor.size, len(a))) % factor.size
-    else:
-        other[:, k] += 1
-    inside = other[:, k] < factor.size
-    a, b = a[inside], finder.find(other[inside])
-    return a[b >= 0][:pairs], b[b >= 0][:pairs]
+    return replace(told, verdict=sentence(told, factor, count, found.rows is None))
 
 
 def _aliased_share(
@@ -215,10 +220,6 @@ def _aliased_share(
     return float((left < _LEFT * distance).mean())
 
 
-def _flat(dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    return dataset.features(rows).reshape(len(rows), math.prod(dataset.feature_shape))
-
-
 def _principal_components(
     features: NDArray[np.float32], train: NDArray[np.int64]
 ) -> NDArray[np.float32]:
@@ -230,8 +231,19 @@ def _principal_components(
     return result
 
 
+def _predict_all(
+    x: NDArray[np.float32], table: FactorTable, train: NDArray[np.int64], test: NDArray[np.int64]
+) -> list[tuple[float, float]]:
+    """``(score, chance)`` for each factor."""
+    scores = []
+    for k, factor in enumerate(table.space.factors):
+        target = table.values[:, k] if factor.kind == "continuous" else table.levels[:, k]
+        scores.append(_predict(x, target, factor, train, test))
+    return scores
+
+
 def _predict(
-    x: NDArray[np.float32], levels: NDArray[np.int32], factor: Factor,
+    x: NDArray[np.float32], levels: NDArray[Any], factor: Factor,
     train: NDArray[np.int64], test: NDArray[np.int64],
 ) -> tuple[float, float]:  # fmt: skip
     """``(score, chance)`` of trees on principal components, on rows they have not seen."""
@@ -239,54 +251,15 @@ def _predict(
 
     if len(np.unique(levels)) == 1:
         return 1.0, 0.0  # one level needs no finding
+    jobs = _threads.get_num_threads()
     if factor.kind == "categorical":
-        model = ExtraTreesClassifier(200, random_state=0, n_jobs=1)
+        model = ExtraTreesClassifier(200, random_state=0, n_jobs=jobs)
         chance = float((levels[test] == np.bincount(levels[train]).argmax()).mean())
     else:
-        model = ExtraTreesRegressor(200, random_state=0, n_jobs=1)
+        model = ExtraTreesRegressor(200, random_state=0, n_jobs=jobs)
         chance = 0.0
-    score = model.fit(x[train], levels[train]).score(x[test], levels[test])
+    with warnings.catch_warnings():  # the trees' threads may leave each other's filters behind
+        model.fit(x[train], levels[train])
+    # The trees' answers are added up in the order in which they come: on one thread, always alike.
+    score = model.set_params(n_jobs=1).score(x[test], levels[test])
     return max(float(score), 0.0), chance
-
-
-def _sentence(
-    factor: Factor, pairs: int, alike: float, score: float, measure: str, chance: float,
-    aliasing: float | None, passes: bool,
-) -> str:  # fmt: skip
-    name = factor.name.capitalize()
-    if factor.size == 1:
-        return f"{name} has one level: there is nothing to recover."
-    found = f"a held-out predictor reaches {measure} {score:.2f} (chance {chance:.2f})"
-    compared = f"{1.0 - alike:.0%} of neighbouring levels differ"
-    if not pairs:
-        compared = "no two clips differ in it alone, so levels could not be compared"
-    if alike > 1.0 - _PASS_SHARE:
-        text = (
-            f"{name} is erased: {alike:.0%} of neighbouring levels have the same features, "
-            f"and {found}. No model can learn it from this input."
-        )
-    elif passes:
-        text = f"{name} can be recovered: {compared}, and {found}."
-    else:
-        text = f"{name} is in doubt: {compared}, and {found}."
-    if aliasing is not None and aliasing > _PASS_SHARE:
-        text += (
-            f" But {aliasing:.0%} of the pairs that differ are told apart by aliasing: without it, "
-            "over 90% of their difference is gone."
-        )
-    return text
-
-
-def _paragraph(audits: list[FactorAudit]) -> str:
-    failed = [a.name for a in audits if not a.passes]
-    aliased = [a for a in audits if a.aliasing is not None and a.aliasing > _PASS_SHARE]
-    if not failed:
-        text = f"All {len(audits)} factors can be recovered from the features."
-    else:
-        text = (
-            f"{len(audits) - len(failed)} of {len(audits)} factors can be recovered from the "
-            f"features; {', '.join(failed)} cannot."
-        )
-    for a in aliased:
-        text += f" {a.aliasing:.0%} of {a.name} is aliasing."
-    return " ".join([text, *(a.verdict for a in audits)])

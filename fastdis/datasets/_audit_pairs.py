@@ -1,0 +1,162 @@
+"""Pairs of clips that differ in one factor: found in a data set, or rendered by one that can.
+
+A set drawn from a large grid holds hardly two neighbours, and one with noise no two clips that
+differ in one factor alone. A set that renders any levels is asked for them, on the same noise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdis.datasets._audit_noise import confused
+from fastdis.datasets._base import Dataset, Stored
+from fastdis.factors import Factor, FactorTable
+
+Array = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+STEP = 1 / 20  # of the range of a continuous factor
+_OBSERVED = 120  # pairs that the observer of noise is shown
+
+
+@runtime_checkable
+class RendersAnyLevels(Protocol):
+    """A data set that gives the features its clips would have with other factors."""
+
+    def features_at(
+        self, table: FactorTable, indices: ArrayLike, *, draw: int | None = 0
+    ) -> NDArray[np.float32]:
+        """Features ``(B, 1, F, frames)``; ``draw`` of the noise, None for none."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Clips that differ in one factor, by one level or by any where levels have no order.
+
+    Attributes
+    ----------
+    a, b : (n, F * frames)
+        Their features; without noise, where the set can render so and the factor does more than
+        to change it.
+    rows
+        Where both stand in the data set; None for those that were rendered.
+    confused
+        Of pairs with noise, the share that an observer who knows all else takes for the other; None
+        where there is no noise, or the data set cannot tell.
+    """
+
+    a: Array
+    b: Array
+    rows: tuple[Rows, Rows] | None
+    confused: float | None
+
+
+def renderer(dataset: Dataset) -> RendersAnyLevels | None:
+    """The set that renders any levels: ``dataset``, or the one whose features it keeps as are."""
+    while isinstance(dataset, Stored) and type(dataset).features_of is Stored.features_of:
+        dataset = dataset.source
+    return dataset if isinstance(dataset, RendersAnyLevels) else None
+
+
+def flat(features: Array) -> Array:
+    """Features as ``(n, F * frames)``."""
+    return features.reshape(len(features), math.prod(features.shape[1:]))
+
+
+class RowFinder:
+    """Rows of a data set by their levels; the set need not hold the whole grid, nor in order."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset, self.space = dataset, dataset.space
+        self.levels = dataset.table().levels
+        flat_levels = self.space.index_of(self.levels)
+        self._order = np.argsort(flat_levels, kind="stable")
+        self._flat = flat_levels[self._order]
+
+    def find(self, levels: Rows) -> Rows:
+        """The row of each ``(n, K)`` levels, -1 where there is none."""
+        wanted = self.space.index_of(levels)
+        at = np.minimum(np.searchsorted(self._flat, wanted), len(self._flat) - 1)
+        return np.where(self._flat[at] == wanted, self._order[at], -1)
+
+    def neighbours(
+        self, k: int, pairs: int, rng: np.random.Generator, tolerance: float
+    ) -> Neighbours:
+        """Up to so many pairs that differ in factor k."""
+        factor = self.space.factors[k]
+        a = rows = np.zeros(0, np.int64)
+        if factor.size > 1:
+            rows = rng.integers(0, len(self.levels), 4 * pairs)
+            other = self.levels[rows].astype(np.int64)
+            other[:, k] = _moved(factor, other[:, k], rng)
+            inside = other[:, k] < factor.size
+            a, rows = rows[inside], self.find(other[inside])
+        a, b = a[rows >= 0][:pairs], rows[rows >= 0][:pairs]
+        x, y = (flat(self.dataset.features(each)) for each in (a, b))
+        return Neighbours(x, y, (a, b), None)
+
+
+class Rendered:
+    """Pairs that a data set renders; it need not hold either of the two clips' combinations."""
+
+    def __init__(self, dataset: Dataset, source: RendersAnyLevels) -> None:
+        self.dataset, self.source = dataset, source
+
+    def neighbours(
+        self, k: int, pairs: int, rng: np.random.Generator, tolerance: float
+    ) -> Neighbours:
+        """So many pairs that differ in factor k; the phases and the noise of both are the same."""
+        rows = rng.integers(0, len(self.dataset), 4 * pairs)
+        here = self.dataset.table(rows)
+        there, inside = _next(here, k, rng)
+        keep = np.flatnonzero(inside)[:pairs]
+        rows, here, there = rows[keep], here[keep], there[keep]
+
+        def shown(table: FactorTable, draw: int | None) -> Array:
+            return flat(self.source.features_at(table, rows[: len(table)], draw=draw))
+
+        a, b = shown(here, None), shown(there, None)
+        if not len(rows):
+            return Neighbours(a, b, None, None)
+        noisy_a, noisy_b = shown(here, 0), shown(there, 0)
+        if np.array_equal(noisy_a, shown(here, 1)):
+            return Neighbours(a, b, None, None)
+        if np.abs(a - b).max() <= tolerance:
+            a, b = noisy_a, noisy_b
+        few = slice(0, _OBSERVED)
+        here, there = here[few], there[few]
+        mistaken = confused(partial(shown, here), partial(shown, there), tolerance)
+        return Neighbours(a, b, None, mistaken)
+
+
+def _next(
+    table: FactorTable, k: int, rng: np.random.Generator
+) -> tuple[FactorTable, NDArray[np.bool_]]:
+    """The same clips with factor k moved, and whether it could be; the others stay as they are."""
+    factor, values, levels = table.space.factors[k], table.values.copy(), table.levels.copy()
+    if factor.kind == "continuous":
+        low, high = factor.values
+        moved = values[:, k] + STEP * (high - low)
+        inside = (moved <= high) & (high > low)
+        values[inside, k] = moved[inside]
+    elif factor.size == 1:
+        inside = np.zeros(len(table), bool)
+    else:
+        level = _moved(factor, levels[:, k].astype(np.int64), rng)
+        inside = level < factor.size
+        levels[inside, k], values[inside, k] = level[inside], factor.values[level[inside]]
+    return FactorTable(table.space, values, levels), inside
+
+
+def _moved(factor: Factor, levels: Rows, rng: np.random.Generator) -> Rows:
+    """The next level, or any other where levels have no order; it may lie beyond the last."""
+    if factor.kind == "categorical":
+        moved: Rows = (levels + rng.integers(1, factor.size, len(levels))) % factor.size
+        return moved
+    return levels + 1

@@ -1,0 +1,243 @@
+"""The factors of the additive toy: which vary, which are fixed, and no clip among them silent.
+
+Everything is checked here by levels, once, so that rendering has nothing left to look at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdis import _validation
+from fastdis._additive import HARMONICS
+from fastdis.factors import Factor, FactorTable
+
+# One number is fixed, several are levels; a factor may be continuous.
+Setting = float | str | None | ArrayLike | Factor | Mapping[str, Any]
+
+UNITS = {
+    "f0": "Hz", "inharmonicity": "", "slope": "", "harmonics": "", "snr_db": "dB", "decay": "1/s",
+    "damping": "1/s", "attack": "s", "decay_time": "s", "sustain": "", "release": "s",
+}  # fmt: skip
+_LONGEST_STAGE = 1000.0  # s
+_LARGEST_SLOPE = 1000.0
+_RATIOS = (-100.0, 300.0)  # dB; beyond them one of the two is nothing in float32
+
+
+@dataclass(frozen=True)
+class ToyFactors:
+    """What varies and what does not.
+
+    Attributes
+    ----------
+    varying
+        In the order of the arguments.
+    fixed
+        Name -> value; ``harmonics`` by its name, ``snr_db`` infinite where there is no noise.
+    drawn
+        Whether rows are drawn, so that a clip's number does not tell its levels.
+    """
+
+    varying: tuple[Factor, ...]
+    fixed: dict[str, float | str]
+    drawn: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all factors, in the order of the arguments."""
+        return tuple(UNITS)
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """The levels of a factor, the ends of a continuous one, or the one value of a fixed one."""
+        for factor in self.varying:
+            if factor.name == name:
+                return factor.values
+        return np.array([_number(self.fixed[name])])
+
+    def column(self, name: str, table: FactorTable) -> NDArray[np.float64]:
+        """The values ``(B,)`` in the clips of a table."""
+        if name in self.fixed:
+            return np.full(len(table), _number(self.fixed[name]))
+        column: NDArray[np.float64] = table[name]
+        return column
+
+    def setting(self, name: str) -> Any:
+        """What gave this factor, as a plain value: JSON knows no infinity, so None is no noise."""
+        if name in self.fixed:
+            value = self.fixed[name]
+            return None if value == np.inf else value
+        factor = next(factor for factor in self.varying if factor.name == name)
+        if factor.kind == "continuous":
+            return factor.to_dict()
+        return list(factor.labels) or factor.values.tolist()
+
+    def check_heard(self, n_partials: int, nyquist: float) -> None:
+        """Raise if some levels leave a clip no partial; it would be silent and have no ratio.
+
+        The lowest partial that ``harmonics`` has is the loudest unless the slope rises, and then it
+        sounds, too; so it is enough to look at that one.
+        """
+        f0, stiffness, slope = map(self.values, ("f0", "inharmonicity", "slope"))
+        lowest = np.where(self.values("harmonics") == HARMONICS.index("even"), 2, 1)
+        level = 1.0 + slope[:, None] * ((lowest - 1) / n_partials)
+        silent = (level <= 0.0) | (lowest > n_partials)
+        every = {name: np.arange(len(self.values(name))) for name in ("f0", "slope", "harmonics")}
+        takes = f"that leave each clip one of its {n_partials} partials"
+        self._refuse(takes, silent, slope=every["slope"], harmonics=every["harmonics"])
+        ends = self._ends("inharmonicity")
+        stretched = lowest * np.sqrt(1.0 + (lowest * lowest - 1) * stiffness[ends, None])
+        silent = f0[:, None, None] * stretched >= nyquist * (1 - 1e-12)
+        self._refuse(
+            f"that leave each clip a partial below sample_rate / 2 = {nyquist:g} Hz", silent,
+            f0=every["f0"], inharmonicity=ends, harmonics=every["harmonics"],
+        )  # fmt: skip
+
+    def check_envelopes(self, sample_rate: float, duration: float) -> None:
+        """Raise if some levels give an envelope that is silent, but for the first sample."""
+        names = ("attack", "decay_time", "sustain", "release")
+        ends = {name: self._ends(name) for name in names}
+        attack, decay, sustain, release = np.ix_(*(self.values(n)[ends[n]] for n in names))
+        silent = (sustain == 0.0) & (attack + decay < 2.0 / sample_rate)
+        silent = silent | ((release >= duration) & (attack > 0.0))
+        self._refuse(f"whose envelope lasts in clips of {duration:g} s", silent, **ends)
+
+    def _ends(self, name: str) -> NDArray[np.int64]:
+        """The least and the largest level: if any is silent with the others', one of these is."""
+        values = self.values(name)
+        return np.array(list(dict.fromkeys((values.argmin(), values.argmax()))))
+
+    def _refuse(self, takes: str, silent: NDArray[np.bool_], **levels: NDArray[np.int64]) -> None:
+        """Raise if any of the combinations of these levels is silent; names the first of them."""
+        if not silent.any():
+            return
+        at = np.argwhere(silent)[0]
+        first = {name: int(level[i]) for (name, level), i in zip(levels.items(), at, strict=True)}
+        told = ", ".join(f"{name} {self._text(name, level)}" for name, level in first.items())
+        *most, last = levels
+        raise ValueError(
+            f"{', '.join(most)} and {last} take values {takes}, got {told}{self._clips(first)}"
+        )
+
+    def _text(self, name: str, level: int) -> str:
+        value = self.values(name)[level]
+        return repr(HARMONICS[int(value)]) if name == "harmonics" else f"{value:g}"
+
+    def _clips(self, levels: Mapping[str, int]) -> str:
+        """Which clips of the whole grid have these levels; no words of it where there is none."""
+        continuous = any(factor.kind == "continuous" for factor in self.varying)
+        if self.drawn or continuous or not self.varying:
+            return ""
+        count = math.prod(factor.size for factor in self.varying if factor.name not in levels)
+        row = 0
+        for factor in self.varying:
+            row = row * factor.size + levels.get(factor.name, 0)
+        return f" in {count:,} clips, the first of them clip {row:,}"
+
+
+def toy_factors(settings: Mapping[str, Setting], sample_rate: int, drawn: bool) -> ToyFactors:
+    """Check what was given for each factor.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none of a number, levels or a factor of that name, a list is empty, holds a level
+        twice or infinity, or a value is out of its range.
+    """
+    varying: list[Factor] = []
+    fixed: dict[str, float | str] = {}
+    for name, setting in settings.items():
+        made = _harmonics(setting) if name == "harmonics" else _ordered(name, setting)
+        if isinstance(made, Factor):
+            _check_range(name, made.values, sample_rate)
+            varying.append(made)
+        else:
+            if made != np.inf:
+                _check_range(name, np.array([_number(made)]), sample_rate)
+            fixed[name] = made
+    return ToyFactors(tuple(varying), fixed, drawn)
+
+
+def _number(value: float | str) -> float:
+    return float(HARMONICS.index(value)) if isinstance(value, str) else value
+
+
+def _ordered(name: str, setting: Any) -> Factor | float:
+    """A fixed value, or a factor of levels in any order, or a continuous one."""
+    if name == "snr_db" and (setting is None or (np.isscalar(setting) and setting == np.inf)):
+        return float("inf")
+    given = _factor(name, setting)
+    if given is None and (np.isscalar(setting) or setting is None):
+        return _validation.number(name, setting)
+    values = np.asarray(_levels(name, setting)) if given is None else given.values
+    if name == "snr_db" and np.isinf(values).any():
+        raise ValueError(
+            "snr_db takes finite levels in a list, got infinity: a clean clip has no place on a "
+            "scale of decibels; give snr_db=inf alone for a clean set, or a ratio such as 100 dB"
+        )
+    kind = "continuous" if given is not None and given.kind == "continuous" else "ordinal"
+    return Factor(name, _validation.finite(name, values), kind, UNITS[name])
+
+
+def _harmonics(setting: Any) -> Factor | str:
+    """A fixed name, or a categorical factor of names, whose values index ``HARMONICS``."""
+    if isinstance(setting, str):
+        return _validation.choice("harmonics", setting, HARMONICS)
+    given = _factor("harmonics", setting)
+    if given is not None and given.kind == "continuous":
+        raise ValueError("harmonics takes names, got a continuous factor")
+    names: Any = setting if given is None else given.labels
+    if not isinstance(names, list | tuple) or not names:
+        named = ", ".join(map(repr, HARMONICS))
+        raise ValueError(
+            f"harmonics takes one of {named}, a list of them that is not empty, or a factor with "
+            f"them for labels, got {_validation.describe(setting)}"
+        )
+    codes = [HARMONICS.index(_validation.choice("harmonics", name, HARMONICS)) for name in names]
+    return Factor("harmonics", np.array(codes, float), "categorical", "", tuple(names))
+
+
+def _factor(name: str, setting: Any) -> Factor | None:
+    """``setting`` if it is a factor, or the dict of one; its name has to be the argument's."""
+    if isinstance(setting, Mapping):
+        try:
+            setting = Factor.from_dict(setting)
+        except TypeError as error:
+            raise TypeError(f"{name} takes the dict of a Factor, got another ({error})") from None
+    if not isinstance(setting, Factor):
+        return None
+    if setting.name != name:
+        raise ValueError(f"{name} takes a factor of that name, got one named {setting.name!r}")
+    return setting
+
+
+def _levels(name: str, setting: Any) -> NDArray[np.float64]:
+    try:
+        levels: NDArray[np.float64] = _validation.array(name, setting, 1, np.float64)
+    except TypeError:
+        raise TypeError(
+            f"{name} takes a number, a list of numbers or a Factor, got "
+            f"{_validation.describe(setting)}"
+        ) from None
+    if not levels.size:
+        raise ValueError(f"{name} takes at least one level, got an empty list")
+    return levels
+
+
+def _check_range(name: str, values: NDArray[np.float64], sample_rate: int) -> None:
+    """Each value within what can be rendered and heard."""
+    low, high = {
+        "f0": (1.0, sample_rate / 2),
+        "inharmonicity": (0.0, 1.0),
+        "slope": (-_LARGEST_SLOPE, _LARGEST_SLOPE),
+        "harmonics": (0.0, len(HARMONICS) - 1.0),
+        "snr_db": _RATIOS,
+        "decay": (0.0, float(sample_rate)),
+        "damping": (0.0, float(sample_rate)),
+        "sustain": (0.0, 1.0),
+    }.get(name, (0.0, _LONGEST_STAGE))
+    _validation.column(name, values, low, high)

@@ -1,0 +1,378 @@
+"""The additive toy: sums of partials by six musical factors, in four representations.
+
+Bedoya, Grumiaux, Najnudel, Raibaud and Wetzel, "Disentangling variation factors in audio samples":
+s(t) = sum_n A_n exp(-decay t) sin(2 pi f_n t + phase_n), f_n = n f0 sqrt(1 + (n^2 - 1) B), and
+white noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastdis import _memory, _noise, _threads, _validation
+from fastdis._kernels.reference import philox
+from fastdis.datasets._base import Dataset
+from fastdis.datasets._representations import representation as make_representation
+from fastdis.datasets._toy_factors import Setting, toy_factors
+from fastdis.factors import FactorSpace, FactorTable
+from fastdis.synthesis import Partials, add_noise, additive, adsr, harmonic_partials
+
+Array = NDArray[np.float32]
+Correlation = Mapping[tuple[str, str], float] | Sequence[tuple[str, str, float]]
+
+PHASES = ("zero", "random")
+_PEAK = 0.5  # of a clean clip whose partials are all as loud as can be and in phase
+_LOUDEST_NORMAL = 5.8  # of add_noise
+_GROUP = 128  # clips rendered at once by one thread, so that they stay in cache
+_PHASE_STREAM, _OTHER_NOISE = 1, 2  # beside the seed in the keys of streams of their own
+
+
+class AdditiveToy(Dataset):
+    """Labelled sums of partials that differ in pitch, timbre, noise and decay.
+
+    Each factor is an argument, which takes
+
+    - one number (or name): it is fixed, no factor of the space, and kept in ``fixed``;
+    - a list: the factor's levels;
+    - a :class:`fastdis.Factor` of that name: its values, continuous or as levels.
+
+    Without ``clips`` the set is the whole grid of the levels, the last factor fastest, and nothing
+    is stored. With it, that many rows are drawn by :meth:`fastdis.FactorSpace.sample`. Either way
+    clip i depends on the options and i alone: its phases and its noise have the streams i of two
+    keys that come of the seed.
+
+    Parameters
+    ----------
+    representation
+        ``"waveform"`` (1, 1, T), in [-1, 1]; or a log magnitude in [0, 1], where 0 is 80 dB below
+        the most that a sine of amplitude 1/2 reaches, and hop is 128 samples: ``"spectrogram"``
+        (1, 129, frames), a Hann window of 256 samples; ``"mel"`` (1, 64, frames), bands of that;
+        ``"cqt"`` (1, 60, frames), 12 bins an octave from 100 Hz.
+    f0
+        Frequency of the first partial in Hz, from 1 to below ``sample_rate / 2``. The report's: 100
+        to 1,000 by 50.
+    inharmonicity
+        B, from 0 to 1: partial n lies at ``n f0 sqrt(1 + (n^2 - 1) B)``. The report's 0 to 1 are
+        mapped to 0 to 0.01, the range of a piano's strings: at B = 1 partial n would lie near
+        ``n^2 f0``, and hardly any below ``sample_rate / 2``.
+    slope
+        Of the amplitudes: partial n has ``max(0, 1 + slope (n - 1) / n_partials)``.
+    harmonics
+        Which partials sound: ``"all"``, ``"even"`` (n = 2, 4, ...) or ``"odd"``.
+    snr_db
+        Power of the clip over that of its white noise in dB, exact in every clip, from -100 to 300.
+        A fixed ``inf``, or None, is a clean set; a list cannot hold it.
+    decay
+        Of all partials, in 1/s, from 0 to ``sample_rate``.
+    damping
+        How much faster than f0 each further multiple of f0 decays, in 1/s, likewise.
+    attack, decay_time, sustain, release
+        An envelope before the noise is added: three times in seconds and a level, as in
+        :func:`fastdis.adsr`, whose ``decay`` is called ``decay_time`` here. None by default.
+    clips
+        How many clips to draw; the whole grid by default.
+    seed
+        From 0 to 2^64 - 1, of the noise, the phases and the rows that are drawn.
+    correlation
+        Of rows that are drawn: pairs of factors and how their normal scores correlate, such as
+        ``{("f0", "decay"): 0.5}``, or a list of (name, name, correlation).
+    phases
+        ``"zero"``, as in the report, or ``"random"``: uniform, for each partial of each clip.
+    n_partials
+        P. Those at or above ``sample_rate / 2`` are silent.
+    sample_rate
+        In Hz.
+    duration
+        In seconds.
+
+    Attributes
+    ----------
+    fixed : dict
+        The factors that do not vary, by name.
+    gain : float
+        The amplitude of the loudest partial, one for the whole set, so that a clip's level still
+        tells its slope: ``1/2 / P``, less where the lowest ``snr_db`` would bring the noise beyond
+        [-1, 1]. Nothing is ever clipped, for that would change the ratio.
+    frequencies : (F,) float64
+        The middle of each row of the features in Hz; none for the waveform.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range; a list is empty, holds a level twice or infinity;
+        levels together leave a clip silent (the error says which clips), such as a slope below
+        ``-n_partials`` or ``"even"`` with f0 at ``sample_rate / 4``; nothing varies; or a factor is
+        continuous, or a correlation is given, without ``clips``.
+    MemoryError
+        If there is no room for the rows that are drawn (12 bytes a factor).
+
+    Notes
+    -----
+    The default levels of ``slope`` and ``decay`` span the report's ranges in five steps; it gives
+    no range for the ratio.
+
+    Examples
+    --------
+    >>> data = AdditiveToy("mel", f0=[200, 300], decay=0.0, snr_db=None, clips=100)
+    >>> data.space.names, data.fixed["harmonics"] if "harmonics" in data.fixed else "varies"
+    (('f0', 'inharmonicity', 'slope', 'harmonics'), 'varies')
+    >>> features, factors = data.batch([0, 1, 2])
+    >>> features.shape, factors.shape
+    ((3, 1, 64, 16), (3, 4))
+    """
+
+    def __init__(
+        self,
+        representation: str = "cqt",
+        *,
+        f0: Setting = tuple(range(100, 1001, 50)),
+        inharmonicity: Setting = (0.0, 0.0025, 0.005, 0.0075, 0.01),
+        slope: Setting = (-0.1, -0.3, -0.5, -0.7, -0.9),
+        harmonics: Setting = ("all", "even", "odd"),
+        snr_db: Setting = (0.0, 10.0, 20.0, 30.0, 40.0),
+        decay: Setting = (0.0, 2.5, 5.0, 7.5, 10.0),
+        damping: Setting = 0.0,
+        attack: Setting = 0.0,
+        decay_time: Setting = 0.0,
+        sustain: Setting = 1.0,
+        release: Setting = 0.0,
+        clips: int | None = None,
+        seed: int = 0,
+        correlation: Correlation | None = None,
+        phases: str = "zero",
+        n_partials: int = 20,
+        sample_rate: int = 8000,
+        duration: float = 0.25,
+    ) -> None:
+        settings: dict[str, Setting] = {
+            "f0": f0, "inharmonicity": inharmonicity, "slope": slope, "harmonics": harmonics,
+            "snr_db": snr_db, "decay": decay, "damping": damping, "attack": attack,
+            "decay_time": decay_time, "sustain": sustain, "release": release,
+        }  # fmt: skip
+        self.sample_rate = _validation.integer("sample_rate", sample_rate)
+        self.duration = _validation.number("duration", duration, above=0.0)
+        self.samples = _validation.clip_length(self.sample_rate, self.duration)
+        self.n_partials = _validation.integer("n_partials", n_partials)
+        self.seed = _validation.integer("seed", seed, 0, 2**64 - 1)
+        self.phases = _validation.choice("phases", phases, PHASES)
+        self.representation = representation
+        self._shown = make_representation(representation, self.sample_rate, self.samples)
+        self.feature_shape, self.frequencies = self._shown.shape, self._shown.frequencies
+        self._factors = toy_factors(settings, self.sample_rate, drawn=clips is not None)
+        self._factors.check_heard(self.n_partials, self.sample_rate / 2)
+        self._factors.check_envelopes(self.sample_rate, self.duration)
+        self.fixed = dict(self._factors.fixed)
+        if not self._factors.varying:
+            raise ValueError(f"{', '.join(settings)} take a list or a factor at least once, got 0")
+        self.space = FactorSpace(self._factors.varying)
+        self.gain = self._gain()
+        self._key = _noise.key((self.seed, _PHASE_STREAM))
+        self._even = all(
+            self.fixed.get(name) == value
+            for name, value in (("attack", 0), ("decay_time", 0), ("sustain", 1), ("release", 0))
+        )
+        self._clips = None if clips is None else _validation.integer("clips", clips)
+        self._correlation = _pairs(correlation)
+        self._table = self._draw()
+
+    def _draw(self) -> FactorTable | None:
+        """The rows that are drawn; None for the whole grid."""
+        if self._clips is not None:
+            return self.space.sample(self._clips, self.seed, self._correlation)
+        continuous = [f.name for f in self.space.factors if f.kind == "continuous"]
+        if continuous:
+            raise ValueError(f"clips takes how many to draw, as {continuous[0]} is continuous")
+        if self._correlation:
+            raise ValueError("clips takes how many to draw, as a correlation is given")
+        if self.space.size >= 2**63:
+            raise ValueError(f"clips takes how many to draw of the grid's {self.space.size:.3g}")
+        return None
+
+    def _gain(self) -> float:
+        """So that signal and noise stay within [-1, 1], however the noise falls.
+
+        P partials of amplitude g sum to at most P g, with a root mean square of g sqrt(P / 2).
+        """
+        rise = 1.0 + max(0.0, float(self._factors.values("slope").max()))
+        noise = 10.0 ** (-float(self._factors.values("snr_db").min()) / 20.0)
+        reach = self.n_partials + _LOUDEST_NORMAL * math.sqrt(self.n_partials / 2.0) * noise
+        return float(min(_PEAK / self.n_partials, 1.0 / reach) / rise)
+
+    def __len__(self) -> int:
+        return self.space.size if self._table is None else len(self._table)
+
+    def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
+        """The factors of the clips at ``indices``; of all by default."""
+        if self._table is None:
+            return self.space.grid(indices)
+        if indices is None:
+            return self._table
+        rows: FactorTable = self._table[_validation.indices("indices", indices, len(self))]
+        return rows
+
+    def partials(self, indices: ArrayLike | slice) -> Partials:
+        """What the clips at ``indices`` are sums of, each array ``(B, P)``; before any envelope."""
+        rows = _validation.indices("indices", indices, len(self))
+        return self._partials(self.table(rows), rows)
+
+    def audio(self, indices: ArrayLike | slice) -> Array:
+        """The sound of the clips at ``indices``, ``(B, T)`` in [-1, 1]."""
+        rows = _validation.indices("indices", indices, len(self))
+        out: Array = _memory.new_array("audio", (len(rows), self.samples))
+
+        def work(start: int, stop: int) -> None:
+            for part in _groups(start, stop):
+                self._render(self.table(rows[part]), rows[part], self.seed, out[part])
+
+        _threads.parallel_for(work, len(rows), _GROUP)
+        return out
+
+    def features(self, indices: ArrayLike | slice) -> Array:
+        """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""
+        rows = _validation.indices("indices", indices, len(self))
+        return self._features(rows, lambda part: self.table(rows[part]), self.seed)
+
+    def features_of(self, audio: ArrayLike) -> Array:
+        """Sound ``(B, T)`` -> features ``(B, 1, F, frames)``."""
+        return self._shown.of(audio)
+
+    def to_audio(self, features: ArrayLike) -> Array:
+        """Features ``(B, 1, F, frames)`` -> an estimate of the sound, ``(B, T)`` in [-1, 1].
+
+        The waveform is the sound; of the others the phases are found by Griffin-Lim.
+        """
+        x = _validation.array("features", features, 4)
+        return np.clip(self._shown.to_audio(x), -1.0, 1.0)
+
+    def clean_features(self, indices: ArrayLike | slice) -> Array:
+        """The features that the clips at ``indices`` would have without noise."""
+        rows = _validation.indices("indices", indices, len(self))
+        return self._features(rows, lambda part: self.table(rows[part]), None)
+
+    def features_at(self, table: FactorTable, indices: ArrayLike, *, draw: int | None = 0) -> Array:
+        """The features that clips would have if their factors were others.
+
+        Of clip i everything but the factors stays: its phases and, before it is scaled to the
+        ratio, its noise. So two tables that differ in one factor give pairs that differ in nothing
+        else.
+
+        Parameters
+        ----------
+        table
+            Of this set's space, one row for each of ``indices``; any levels of the grid, or any
+            values within the range of a continuous factor.
+        indices
+            The clips.
+        draw
+            Another number gives the same clips with another draw of the noise, None without it.
+
+        Returns
+        -------
+        ndarray of float32, shape (B, 1, F, frames)
+
+        Raises
+        ------
+        IndexError, TypeError, ValueError
+            If ``indices`` are no rows of this set, or ``table`` is of another space or length.
+        """
+        rows = _validation.indices("indices", indices, len(self))
+        if not isinstance(table, FactorTable) or table.space != self.space:
+            raise ValueError(f"table takes rows of {self.space}, got {_validation.describe(table)}")
+        if len(table) != len(rows):
+            raise ValueError(f"table takes one row for each of {len(rows)} clips, got {len(table)}")
+        seed = None if draw is None else self._noise_key(_validation.integer("draw", draw, 0))
+        return self._features(rows, lambda part: table[part], seed)
+
+    def options(self) -> dict[str, Any]:
+        """Plain values from which :func:`fastdis.datasets.build` makes the same set again."""
+        pairs = [[*names, value] for names, value in (self._correlation or {}).items()]
+        return {
+            "name": "AdditiveToy", "representation": self.representation,
+            **{name: self._factors.setting(name) for name in self._factors.names},
+            "clips": self._clips, "seed": self.seed, "correlation": pairs or None,
+            "phases": self.phases, "n_partials": self.n_partials,
+            "sample_rate": self.sample_rate, "duration": self.duration,
+        }  # fmt: skip
+
+    def _noise_key(self, draw: int) -> int:
+        return _noise.key((self.seed, _OTHER_NOISE, draw)) if draw else self.seed
+
+    def _features(
+        self, rows: NDArray[np.int64], table: Callable[[slice], FactorTable], seed: int | None
+    ) -> Array:
+        """Features in groups that stay in cache; ``seed`` of the noise, None for no noise."""
+        out: Array = _memory.new_array("features", (len(rows), *self.feature_shape))
+
+        def work(start: int, stop: int) -> None:
+            for part in _groups(start, stop):
+                sound = np.empty((part.stop - part.start, self.samples), np.float32)
+                self._render(table(part), rows[part], seed, sound)
+                out[part] = self.features_of(sound)
+
+        _threads.parallel_for(work, len(rows), _GROUP)
+        return out
+
+    def _render(
+        self, table: FactorTable, rows: NDArray[np.int64], seed: int | None, out: Array
+    ) -> None:
+        """The sound of some clips into ``out (B, T)``."""
+        clean = seed is None or self.fixed.get("snr_db") == math.inf
+        sound = out if clean else np.empty_like(out)  # noise cannot be added in place as fast
+        rate, seconds = self.sample_rate, self.duration
+        additive(self._partials(table, rows), sample_rate=rate, duration=seconds, out=sound)
+        column = self._factors.column
+        if not self._even:
+            stages = (
+                column(name, table) for name in ("attack", "decay_time", "sustain", "release")
+            )
+            sound *= adsr(*stages, sample_rate=rate, duration=seconds)
+        if seed is not None and not clean:
+            add_noise(sound, column("snr_db", table), seed=seed, index=rows, out=out)
+
+    def _partials(self, table: FactorTable, rows: NDArray[np.int64]) -> Partials:
+        column = self._factors.column
+        partials = harmonic_partials(
+            column("f0", table), self.n_partials,
+            inharmonicity=column("inharmonicity", table), slope=column("slope", table),
+            harmonics=column("harmonics", table).astype(np.int32), decay=column("decay", table),
+            damping=column("damping", table), sample_rate=self.sample_rate,
+        )  # fmt: skip
+        np.multiply(partials.amplitude, self.gain, out=partials.amplitude)
+        if self.phases == "random":
+            return partials._replace(phase=_uniform_phases(self._key, rows, self.n_partials))
+        return partials
+
+
+def _groups(start: int, stop: int) -> list[slice]:
+    return [slice(a, min(a + _GROUP, stop)) for a in range(start, stop, _GROUP)]
+
+
+def _pairs(correlation: Correlation | None) -> dict[tuple[str, str], float] | None:
+    """The correlations by pairs of names."""
+    if correlation is None or isinstance(correlation, Mapping):
+        return dict(correlation) if correlation else None
+    try:
+        return {(a, b): value for a, b, value in correlation} or None
+    except (TypeError, ValueError):
+        raise TypeError(
+            "correlation takes a dict of pairs of names or a list of (name, name, correlation), "
+            f"got {_validation.describe(correlation)}"
+        ) from None
+
+
+def _uniform_phases(key: int, rows: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """Phases ``(B, count)`` in [0, 2 pi): words of Philox, counted by partial and clip."""
+    blocks = -(-count // 4)
+    index = np.repeat(rows.astype(np.uint64), blocks)
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    block = np.tile(np.arange(blocks, dtype=np.uint64), len(rows))
+    counter = (block, np.zeros_like(block), index & low, index >> half)
+    words = philox(counter, (key & 0xFFFFFFFF, key >> 32))
+    turns = np.stack(words, axis=1).reshape(len(rows), 4 * blocks)[:, :count] * 2.0**-32
+    phases: NDArray[np.float64] = np.ascontiguousarray(2.0 * np.pi * turns)
+    return phases
