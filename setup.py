@@ -23,6 +23,8 @@ def extension(name: str, *sources: str) -> Extension:
 
 EXTENSIONS = [
     extension("_additive", "_additive.pyx", "additive.c", "additive_tiles.c"),
+    extension("_constant_q", "_constant_q.pyx", "constant_q.c"),
+    extension("_curve", "_curve.pyx", "curve.c"),
     extension("_frames", "_frames.pyx", "frames.c"),
     extension("_limits", "_limits.pyx", "peak.c"),
     extension("_noise", "_noise.pyx", "noise.c"),

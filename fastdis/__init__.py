@@ -15,12 +15,14 @@ __version__ = "0.1.0"
 _NAMES = {
     **dict.fromkeys(("Factor", "FactorSpace", "FactorTable"), "factors"),
     **dict.fromkeys(
-        ("Partials", "add_noise", "additive", "harmonic_partials", "oscillator"), "synthesis"
+        ("Partials", "add_noise", "additive", "adsr", "harmonic_partials", "oscillator"),
+        "synthesis",
     ),
     **dict.fromkeys(
         (
-            "db_to_power", "griffinlim", "istft", "mel_filters", "mel_to_audio", "melspectrogram",
-            "melspectrogram_of_partials", "power_to_db", "stft",
+            "cqt", "db_to_power", "flatten", "flatten_order", "griffinlim", "griffinlim_cqt",
+            "icqt", "istft", "mel_filters", "mel_to_audio", "melspectrogram",
+            "melspectrogram_of_partials", "power_to_db", "stft", "unflatten",
         ),
         "features",
     ),

@@ -13,15 +13,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _mel, _memory, _transforms, _validation
+from fastdis._constant_q import cqt
 from fastdis._decibels import db_to_power, power_to_db
+from fastdis._flatten import flatten, flatten_order, unflatten
 from fastdis._framing import Window, framing, framing_of
 from fastdis._inverse import RandomState, find_phases, mel_magnitudes, synthesis
+from fastdis._inverse_constant_q import griffinlim_cqt, icqt
 from fastdis._partial_spectra import melspectrogram_of_partials
 from fastdis._threads import parallel_for
 
 __all__ = [
+    "cqt",
     "db_to_power",
+    "flatten",
+    "flatten_order",
     "griffinlim",
+    "griffinlim_cqt",
+    "icqt",
     "istft",
     "mel_filters",
     "mel_to_audio",
@@ -29,6 +37,7 @@ __all__ = [
     "melspectrogram_of_partials",
     "power_to_db",
     "stft",
+    "unflatten",
 ]
 
 

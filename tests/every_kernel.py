@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis import _noise, features, metrics, synthesis
+from fastdis import _flatten, _noise, features, metrics, synthesis
 from fastdis.datasets import SynTone
 from fastdis.metrics import _bootstrap
 from fastdis.metrics._evidence import gather
@@ -43,6 +43,7 @@ def calls() -> dict[str, Callable[[], NDArray]]:
         "normals": lambda: _noise.normals(3, 5, (2, 40_001)),
         "stft": lambda: features.stft(clips, n_fft=512),
         "stft, odd": lambda: features.stft(clips, n_fft=399),
+        "cqt": lambda: features.cqt(clips, sr=16000, n_bins=60),
         "melspectrogram": lambda: features.melspectrogram(clips, n_fft=512, **FRAMES),
         "melspectrogram, odd": lambda: features.melspectrogram(clips, n_fft=400, **FRAMES),
         "melspectrogram_of_partials": lambda: features.melspectrogram_of_partials(
@@ -53,6 +54,7 @@ def calls() -> dict[str, Callable[[], NDArray]]:
         "mel_to_audio": lambda: features.mel_to_audio(
             mel, sr=16000, n_fft=512, hop_length=512, n_iter=1, random_state=0
         ),
+        "hilbert_order": lambda: _flatten.hilbert_order(129, 16),  # not kept, as an order is
         "power_to_db": lambda: features.power_to_db(mel),
         "joint_histogram": lambda: metrics.joint_histogram(factors, codes).table,
         "joint_histogram, halves": lambda: metrics.joint_histogram(factors / 2, codes).table,

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastdis._bench import (
+    constant_q,
     features,
+    networks,
     pipeline,
     predictors,
     statistics,
@@ -26,9 +28,9 @@ from fastdis._bench.speedup import Speedup, measure_speedups
 from fastdis._threads import get_num_threads
 
 ROWS: tuple[Row, ...] = (
-    *synthesis.ROWS, *features.ROWS, *transforms.ROWS,
+    *synthesis.ROWS, *features.ROWS, *transforms.ROWS, *constant_q.ROWS,
     *pipeline.ROWS,  # writes to disk, and so goes before the gigabytes that the next ones write
-    *statistics.ROWS, *predictors.ROWS, *training.ROWS,
+    *statistics.ROWS, *predictors.ROWS, *training.ROWS, *networks.ROWS,
 )  # fmt: skip
 
 

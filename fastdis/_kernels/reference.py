@@ -630,3 +630,92 @@ def additive(
             fade = np.exp(-np.minimum(decay[b, p], 1e3 * sample_rate) / sample_rate * n)
             total += amplitude[b, p] * fade * np.sin(2 * np.pi * turns + phase[b, p])
         out[b] = total
+
+
+# --- curves: the cells of a picture in the order of a Hilbert curve ---
+
+
+def hilbert_order(rows: int, columns: int, order: NDArray[np.int64]) -> None:
+    """The flat indices of the cells of ``rows x columns`` in the order of a Hilbert curve.
+
+    From the first cell along the longer side, and every step but one at most to a cell beside;
+    ``csrc/curve.c`` says why.
+    """
+    # Rectangles in the order of the curve: the first cell, then the number and the step of cells
+    # along the path and across it. All are cut at once, until each is a line.
+    whole = [0, columns, 1, rows, columns] if columns >= rows else [0, rows, columns, columns, 1]
+    parts = np.array([whole], np.int64)
+    while (parts[:, [1, 3]].min(axis=1) > 1).any():
+        parts = _cut(parts)
+    first, w, along, h, across = parts.T
+    cells, step = w * h, np.where(h == 1, along, across)
+    place = np.arange(len(order)) - np.repeat(np.cumsum(cells) - cells, cells)
+    order[:] = np.repeat(first, cells) + place * np.repeat(step, cells)
+
+
+def _cut(parts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each rectangle that is no line in two where it is long, else in three."""
+    first, w, along, h, across = parts.T
+    none, line, long = np.zeros_like(w), np.minimum(w, h) == 1, 2 * w > 3 * h
+    near = np.where(long, w, h)
+    near = near // 2 + (near // 2 % 2) * (near > 2)  # even, but half of 2 is 1
+    left, last = w // 2, first + (w - 1) * along + (near - 1) * across
+    halves = [
+        [first, near, along, h, across],
+        [first + near * along, w - near, along, h, across],
+        [none] * 5,
+    ]
+    thirds = [
+        [first, near, across, left, along],
+        [first + near * across, w, along, h - near, across],
+        [last, near, -across, w - left, -along],
+    ]
+    cut = np.where(line, [list(parts.T), [none] * 5, [none] * 5], np.where(long, halves, thirds))
+    cut = cut.transpose(2, 0, 1).reshape(-1, 5)
+    return cut[cut[:, 1] > 0]
+
+
+# --- constant Q: a clip in its period, and the bands of its filters folded into one turn ---
+
+
+def fill_period(
+    y: NDArray[np.float32], before: int, loudest: float, packed: NDArray[np.complex64]
+) -> bool:
+    """``y (T,)``, whose sample ``before`` is sample 0 of the period, into ``packed (N / 2,)``.
+
+    Those before it stand at the end; between them are zeros. Even samples of the period are real
+    parts, odd ones imaginary. Returns whether every ``|y|`` is at most ``loudest``.
+    """
+    period = packed.view(np.float32)
+    period[:] = 0
+    period[: len(y) - before] = y[before:]
+    period[len(period) - before :] = y[:before]
+    return bool((np.abs(y) <= loudest).all())
+
+
+def fold_bands(
+    packed: NDArray[np.complex64],
+    turn: NDArray[np.complex64],
+    first: NDArray[np.int64],
+    offset: NDArray[np.int64],
+    weight: NDArray[np.float32],
+    scale: float,
+    folded: NDArray[np.complex64],
+) -> None:
+    """``folded[k, r]`` is ``scale`` times the sum of ``W_k[f] Y[f]`` over all ``f = r`` modulo L.
+
+    ``Y`` is the transform of a period of N real samples, of which ``packed (N / 2,)`` is that of
+    the even ones + i times the odd ones. ``W_k[f]`` from ``f = first[k]`` on is
+    ``weight[offset[k]:offset[k + 1]]``. ``turn[f]`` is ``exp(-2j pi f / N) / 2``.
+    """
+    z = packed.astype(np.complex128)
+    f = np.arange(len(turn))
+    mirrored = z[-f % len(z)].conj()
+    z = z[f % len(z)]
+    lines = 0.5 * (z + mirrored) - 1j * turn * (z - mirrored)
+    total = np.zeros(folded.shape, np.complex128)
+    for k, row in enumerate(total):
+        taps = weight[offset[k] : offset[k + 1]]
+        band = first[k] + np.arange(len(taps))
+        np.add.at(row, band % len(row), taps * lines[band])
+    folded[:] = scale * total

@@ -11,8 +11,9 @@ The modules hold no parameters and an empty ``state_dict``; what they precompute
 """
 
 from fastdis.nn._additive import Additive
+from fastdis.nn._constant_q import CQT
 from fastdis.nn._noise import Noise
 from fastdis.nn._oscillator import Oscillator
 from fastdis.nn._spectral import STFT, MelSpectrogram
 
-__all__ = ["STFT", "Additive", "MelSpectrogram", "Noise", "Oscillator"]
+__all__ = ["CQT", "STFT", "Additive", "MelSpectrogram", "Noise", "Oscillator"]
