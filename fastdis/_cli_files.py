@@ -20,7 +20,7 @@ def open_set(path: str, protocol: str | None = None) -> tuple[Dataset, str]:
     if (Path(path) / "dataset.json").exists():
         raise ValueError(f"{path} holds sound for other tools; this takes an .npz file or shards")
     shards = datasets.open_shards(path)
-    own = str(shards.source.options()["variant"])
+    own = str(shards.source.options().get("variant", "sound"))
     if protocol not in (None, own):
         raise ValueError(f"{path} holds {own!r} features, the protocol is {protocol!r}")
     return shards, own

@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+STUDIES = ("syntone", "additive-toy")
 STUDIED = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
+MODELS = ("conv3", "conv4", "mlp", "cnn", "conv1d", "conv1d_dilated", "attention_rnn")
 OBJECTIVES = (*STUDIED, "annealed_vae", "dip_vae_i", "dip_vae_ii", "info_vae", "ada_gvae")
 ESTIMATORS = ("plugin", "miller_madow", "kraskov")
 CONVENTIONS = ("standard", "disentanglement_lib", "ubisoft", "published")
@@ -76,10 +78,15 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     run = add("run", _run, "Run a whole study: data, training, scores, report.")
+    run.add_argument("study", nargs="?", default="syntone", choices=STUDIES, help="which one")
     run.add_argument("--preset", default="quick", choices=("quick", "paper"), help="its size")
-    run.add_argument("--path", help="run folder [default: runs/syntone-PRESET]")
+    run.add_argument("--path", help="run folder [default: runs/STUDY-PRESET]")
     run.add_argument("--seed", type=int, default=0, help="fixes every draw")
     run.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
+    run.add_argument(
+        "--images", metavar="FOLDER",
+        help="of additive-toy: MNIST's IDX files [default: scikit-learn's digits]",
+    )  # fmt: skip
 
     create = add("create", _create, "Make a SynTone and write it to disk.")
     _add_grid(create)
@@ -104,8 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         help="[default: the shards' own, published for an .npz file, sound without --dataset]",
     )
     train.add_argument(
-        "--model", default="conv3", choices=("conv3", "conv4"),
-        help="three convolutions, as the reference, or four, as the paper",
+        "--model", default="conv3", choices=MODELS,
+        help="conv3: three convolutions, as SynTone's reference, conv4: four, as its paper",
     )  # fmt: skip
     train.add_argument(
         "--epochs",
@@ -265,16 +272,28 @@ def _with_config(parser: argparse.ArgumentParser, arguments: list[str]) -> argpa
 
 
 def _run(options: argparse.Namespace) -> None:
-    from fastdis import reports
-    from fastdis.studies import syntone
+    from fastdis import reports, studies
 
-    path = Path(options.path or f"runs/syntone-{options.preset}")
-    results = syntone.run(
-        path, preset=options.preset, seed=options.seed, device=options.device, say=_say
-    )
-    print(reports.score_table(results))
+    path = Path(options.path or f"runs/{options.study}-{options.preset}")
+    how = {"preset": options.preset, "seed": options.seed, "device": options.device, "say": _say}
+    if options.images is not None:
+        if options.study != "additive-toy":
+            raise ValueError("--images goes with the study additive-toy")
+        how["images"] = options.images
+    results = studies.of(options.study).run(path, **how)
+    _print_scores(results)
     _say("writing the report")
     print(reports.write(results, path / "report.html"))
+
+
+def _print_scores(results: Any, style: str = "text") -> None:
+    """The scores, or what was asked and what the numbers say."""
+    from fastdis import reports
+
+    if results.answers:
+        print(reports.answers_text(results, style=style))
+    else:
+        print(reports.score_table(results, style=style))
 
 
 def _create(options: argparse.Namespace) -> None:
@@ -393,11 +412,10 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from fastdis import reports
-    from fastdis.studies import syntone
+    from fastdis import reports, studies
 
-    results = syntone.load(options.path)
-    print(reports.score_table(results, style=options.style))
+    results = studies.load(options.path)
+    _print_scores(results, options.style)
     print(reports.write(results, Path(options.path) / "report.html"))
 
 

@@ -108,7 +108,9 @@ def train_many(
     Parameters
     ----------
     model, objective
-        Which architecture and objective; both are built anew for each run.
+        Which architecture and objective; both are built anew for each run. Several architectures
+        that take the same features to codes of the same size: a dict of them by the names of their
+        folders below ``path``.
     dataset, config
         As in :func:`train`; ``config.seed`` is replaced by each seed.
     seeds
@@ -123,22 +125,25 @@ def train_many(
     Returns
     -------
     list of TrainResult
-        For each combination of the grid, all seeds.
+        For each architecture and each combination of the grid, all seeds.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`train`; if ``seeds`` or a list of the grid is empty or holds a value twice, an
+        As :func:`train`; if ``model`` is an empty dict, or architectures differ in input shape or
+        size of the code; if ``seeds`` or a list of the grid is empty or holds a value twice, an
         option is unknown, or the engine cannot stack what the runs differ in.
     """
     config = config or TrainConfig()
     runs = []
-    for values, seed in itertools.product(_combinations(grid or {}), _distinct("seeds", seeds)):
+    for (folder, each), values, seed in itertools.product(
+        _architectures(model), _combinations(grid or {}), _distinct("seeds", seeds)
+    ):
         label = "_".join(f"{key}={value}" for key, value in {**values, "seed": seed}.items())
-        path = None if config.path is None else str(Path(config.path) / label)
+        path = None if config.path is None else str(Path(config.path, folder, label))
         runs.append(
             Run(
-                models.build(**model.options(), seed=seed),
+                models.build(**each.options(), seed=seed),
                 objectives.build(
                     objective.name, protocol=objective.protocol, **{**objective.options, **values}
                 ),
@@ -308,6 +313,20 @@ def _bar(total: int, at: Progress, config: TrainConfig, processes: Processes) ->
         total=total, initial=at.clips, desc=f"epoch {at.epoch + 1}/{config.epochs}", unit=" clips",
         disable=not (config.progress and processes.first), mininterval=0.5,
     )  # fmt: skip
+
+
+def _architectures(model: Any) -> list[tuple[str, Any]]:
+    """Each with its folder; a single one has none of its own."""
+    if not isinstance(model, Mapping):
+        return [("", model)]
+    if not model:
+        raise ValueError("model takes one or more architectures, got none")
+    sizes = {name: (each.input_shape, each.latent_dim) for name, each in model.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(
+            f"model takes architectures of one input shape and one size of the code, got {sizes}"
+        )
+    return list(model.items())
 
 
 def _combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

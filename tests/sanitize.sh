@@ -5,7 +5,8 @@ set -euo pipefail
 shopt -s nullglob
 python=${PYTHON:-python3}
 root=$(cd "$(dirname "$0")/.." && pwd)
-tests=${TESTS:-"tests/test_kernels_*.py tests/test_additive*.py tests/test_noise*.py
+tests=${TESTS:-"tests/test_kernels_*.py tests/test_additive.py tests/test_noise*.py
+  tests/test_constant_q.py tests/test_flatten.py
   tests/test_partial*.py tests/test_synthesis*.py tests/test_features*.py tests/test_inverse*.py
   tests/test_bad_input.py"}
 work=$(mktemp -d)

@@ -180,10 +180,11 @@ def test_help_answers_in_under_a_second(command):
 
 
 def test_names_on_the_command_line_are_those_of_the_modules():
-    from fastdis import objectives
+    from fastdis import models, objectives
     from fastdis.studies import syntone
 
     assert objectives.names() == cli.OBJECTIVES
+    assert models.names() == cli.MODELS
     assert cli.STUDIED == syntone.OBJECTIVES
 
 

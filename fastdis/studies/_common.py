@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from fastdis import _files, datasets, models, objectives, training
+from fastdis import _files, _validation, datasets, models, objectives, training
 from fastdis._runs import LAST
 from fastdis.metrics import METRICS, SCORED_BY, code_information, evaluate_model, panel
 from fastdis.metrics.evaluation import names_of
+from fastdis.reports import Results, summary
 
 BOOTSTRAP = 1000  # resamples for the confidence intervals of the panel
+# Not left to the clock, so that a study comes out alike each time.
+PLAIN: dict[str, Any] = {"compile": "never", "memory_format": "channels_last", "dtype": "float32"}
+
+
+STUDY, SUMMARY = "study.json", "results.json"
+
+
+def preset_of(preset: Any, presets: Mapping[str, Any]) -> Any:
+    """The size of a run, by its name or as it is."""
+    if isinstance(preset, str):
+        return presets[_validation.choice("preset", preset, presets)]
+    return preset
+
+
+def start(folder: Path, told: dict[str, Any], device: str) -> None:
+    """Say in the run folder what the study is of; it goes on from there alone.
+
+    Raises
+    ------
+    RuntimeError
+        If the device is not there.
+    TypeError, ValueError
+        If the seed is out of its range, or the folder holds a run of other options.
+    """
+    _validation.integer("seed", told["seed"], 0, 2**32 - 1)
+    training.check_device(device)
+    file = folder / STUDY
+    if file.exists() and _files.read_json(file, "a study") != told:
+        raise ValueError(f"path {folder} holds a run of other options; name another folder")
+    _files.write_json(file, told)
+
+
+def finish(folder: Path, results: Results, device: str) -> None:
+    """Keep the figures of a study where other runs and machines are compared with them."""
+    name = f"CPU, {os.cpu_count()} cores"
+    if device.startswith("cuda"):
+        name = torch.cuda.get_device_name(device)
+    _files.write_json(folder / SUMMARY, {"device": name, **summary(results)})
 
 
 def train_all(

@@ -8,24 +8,19 @@ of the scoring can be told from that of the training.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from fastdis import _files, _validation, datasets, metrics, objectives, training
-from fastdis.reports import ModelResult, Results, summary
-from fastdis.studies._common import score, train_all
+from fastdis import _files, datasets, metrics, objectives, training
+from fastdis.reports import ModelResult, Results
+from fastdis.studies._common import PLAIN, STUDY, finish, preset_of, score, start, train_all
 from fastdis.studies._syntone_paper import EXPLANATION, TABLE_1
 
 OBJECTIVES = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
 PROTOCOLS = ("published", "sound")
-STUDY, SUMMARY = "study.json", "results.json"
-# Not left to the clock, so that a study comes out alike each time.
-PLAIN = {"compile": "never", "memory_format": "channels_last", "dtype": "float32"}
 
 
 @dataclass(frozen=True)
@@ -70,17 +65,8 @@ def run(
         If the folder holds a run of other options.
     """
     folder = Path(path)
-    _validation.integer("seed", seed, 0, 2**32 - 1)
-    training.check_device(device)
-    size = (
-        PRESETS[_validation.choice("preset", preset, PRESETS)]
-        if isinstance(preset, str)
-        else preset
-    )
-    told = {"study": "syntone", "preset": asdict(size), "seed": seed}
-    if (folder / STUDY).exists() and _files.read_json(folder / STUDY, "a study") != told:
-        raise ValueError(f"path {folder} holds a run of other options; name another folder")
-    _files.write_json(folder / STUDY, told)
+    size = preset_of(preset, PRESETS)
+    start(folder, {"study": "syntone", "preset": asdict(size), "seed": seed}, device)
     for protocol in PROTOCOLS:
         dataset = make_dataset(protocol, size)
         say(f"{protocol}: {len(dataset):,} clips")
@@ -96,7 +82,7 @@ def run(
             say(f"{protocol}: scoring {name}")
             score(result.model, dataset, folder / protocol / name, size.runs, seed)
     results = load(folder)
-    _files.write_json(folder / SUMMARY, {"device": _device_name(device), **summary(results)})
+    finish(folder, results, device)
     return results
 
 
@@ -147,12 +133,6 @@ def load(path: str | Path) -> Results:
         repeat=_repeat(size, seed),
         seed=seed,
     )
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"CPU, {os.cpu_count()} cores"
 
 
 def _summary(size: Preset, audits: dict[str, datasets.Audit]) -> list[str]:

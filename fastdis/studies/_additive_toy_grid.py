@@ -1,0 +1,127 @@
+"""The additive toy study's grid: which network on which representation of which sounds.
+
+Bedoya, Grumiaux, Najnuder, Raibaud and Wetzel, "Disentangling variation factors in audio samples".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastdis import datasets
+
+BETAS = (1.0, 4.0, 8.0)  # the report's
+LATENT_DIM = 20  # of all the report's figures
+FEW_LATENTS = 6  # "the same dimension as the parameters", its aim
+
+
+@dataclass(frozen=True)
+class System:
+    """A network on a representation."""
+
+    representation: str
+    model: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """As it stands in tables."""
+        shown = {"cqt": "CQT"}.get(self.representation, self.representation)
+        return f"{MODELS[self.model]}, {shown}{ORDERS[self.options.get('flatten', 'row')]}"
+
+
+MODELS = {
+    "mlp": "MLP",
+    "cnn": "CNN",
+    "attention_rnn": "attention RNN",
+    "conv1d": "1-D CNN",
+    "conv1d_dilated": "dilated 1-D CNN",
+}
+ORDERS = {"row": "", "column": " by column", "hilbert": " by Hilbert's curve"}
+# What the report tried or proposed, and beside it what its questions need for an answer.
+SYSTEMS = {
+    "mlp-spectrogram": System("spectrogram", "mlp"),
+    "mlp-spectrogram-hilbert": System("spectrogram", "mlp", {"flatten": "hilbert"}),
+    "mlp-mel": System("mel", "mlp"),
+    "mlp-cqt": System("cqt", "mlp"),
+    "mlp-waveform": System("waveform", "mlp"),
+    "cnn-spectrogram": System("spectrogram", "cnn", {"channels": (8, 16)}),
+    "cnn-cqt": System("cqt", "cnn", {"channels": (8, 16)}),
+    "rnn-spectrogram": System("spectrogram", "attention_rnn"),
+    "rnn-cqt": System("cqt", "attention_rnn"),
+    "conv1d-waveform": System("waveform", "conv1d"),
+    "dilated-waveform": System("waveform", "conv1d_dilated"),
+    "conv1d-spectrogram": System("spectrogram", "conv1d"),
+    "conv1d-spectrogram-column": System("spectrogram", "conv1d", {"flatten": "column"}),
+    "conv1d-spectrogram-hilbert": System("spectrogram", "conv1d", {"flatten": "hilbert"}),
+}
+# The report's own: its first net, its redesigned one, its best one, and the two it proposed.
+THEIRS = ("mlp-spectrogram", "cnn-cqt", "rnn-cqt", "conv1d-waveform", "dilated-waveform")
+# Of images: the networks above, on pixels.
+IMAGE_SYSTEMS = {
+    "mlp-images": System("pixels", "mlp"),
+    "cnn-images": System("pixels", "cnn", {"channels": (8, 16)}),
+    "rnn-images": System("pixels", "attention_rnn"),
+    "conv1d-images": System("pixels", "conv1d"),
+}
+# What does not vary. The report left noise out, and the distribution of harmonics with it.
+REPORTED, CLEAN, DECAY, NOISE, ALL = "as reported", "clean", "decay", "noise", "noise and decay"
+CONDITIONS: dict[str, dict[str, Any]] = {
+    REPORTED: {"snr_db": math.inf, "decay": 0.0, "harmonics": "all"},
+    CLEAN: {"snr_db": math.inf, "decay": 0.0},
+    DECAY: {"snr_db": math.inf},
+    NOISE: {"decay": 0.0},
+    ALL: {},
+}
+ENDS = (CLEAN, ALL)  # where every system is
+IMAGES = "images"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The size of a run."""
+
+    clips: int
+    epochs: int
+    batch_size: int = 50  # the report's
+
+
+PRESETS = {"quick": Preset(clips=2000, epochs=10), "paper": Preset(clips=20000, epochs=10)}
+
+
+@dataclass(frozen=True)
+class Group:
+    """The models of a system on the sounds of a condition, one for each beta."""
+
+    system: str
+    condition: str
+    latent_dim: int = LATENT_DIM
+
+    @property
+    def label(self) -> str:
+        """As a folder's name."""
+        return f"{self.condition.replace(' ', '-')}/{self.system}/latent_dim={self.latent_dim}"
+
+    @property
+    def of(self) -> System:
+        """The network and the representation."""
+        return (IMAGE_SYSTEMS if self.condition == IMAGES else SYSTEMS)[self.system]
+
+
+def groups() -> list[Group]:
+    """The whole grid: the report's systems everywhere, the others on the two ends."""
+    found = [Group(system, REPORTED) for system in THEIRS]
+    for condition in (CLEAN, DECAY, NOISE, ALL):
+        found += [Group(name, condition) for name in (SYSTEMS if condition in ENDS else THEIRS)]
+    found += [Group(system, ALL, FEW_LATENTS) for system in THEIRS]
+    return found + [Group(system, IMAGES) for system in IMAGE_SYSTEMS]
+
+
+def make_dataset(
+    representation: str, condition: str, clips: int, seed: int, images: str | None
+) -> datasets.Dataset:
+    """The clips of a condition in a representation; MNIST or scikit-learn's digits for images."""
+    if condition == IMAGES:
+        return datasets.images(images)
+    return datasets.AdditiveToy(representation, clips=clips, seed=seed, **CONDITIONS[condition])

@@ -1,0 +1,124 @@
+"""The additive toy study runs, goes on where it stopped, and writes its page; on a small grid."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fastdis import cli, reports, studies, training
+from fastdis.reports import Answer
+from fastdis.studies import _additive_toy_cells as cells
+from fastdis.studies import additive_toy
+from fastdis.studies._additive_toy_grid import ALL, DECAY, IMAGES, Group, make_dataset
+
+SMALL = additive_toy.Preset(clips=60, epochs=2, batch_size=20)
+SHOWN = Group("mlp-cqt", ALL)
+GROUPS = [SHOWN, Group("rnn-cqt", DECAY, 6), Group("mlp-images", IMAGES)]
+
+
+@pytest.fixture(scope="module")
+def small():
+    """The study of three groups, one of them shown."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(additive_toy, "groups", lambda: GROUPS)
+        patch.setattr(additive_toy, "SHOWN", [SHOWN])
+        patch.setattr(additive_toy, "AUDITED", ("cqt",))
+        patch.setattr(
+            additive_toy.answers, "answers",
+            lambda rows, audits: [Answer("How many?", f"{len(rows)} models.")],
+        )  # fmt: skip
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(small, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    return folder, additive_toy.run(folder, preset=SMALL, seed=1, say=lambda _: None)
+
+
+def test_a_run(made):
+    folder, results = made
+    told = json.loads((folder / "results.json").read_text())
+    assert told["answers"][0]["answer"] == "9 models."
+    assert len(results.cells.rows) == 9
+    assert set(results.audits) == {"cqt"}
+    (shown,) = results.models
+    assert shown.protocol == ALL
+    assert shown.mutual_information.shape == (6, 20)
+    assert "dci_disentanglement" in shown.panel
+    rows = {(row["system"], row["beta"]): row for row in cells.read(folder, SHOWN)}
+    row = rows["mlp-cqt", 4.0]
+    assert row["names"] == ["f0", "inharmonicity", "slope", "harmonics", "snr_db", "decay"]
+    assert len(row["information"]) == len(row["carriers"]) == len(row["gaps"]) == 6
+    assert row["ceiling"] < 1.0
+    assert {"fundamental", "partials", "by_decay"} <= row.keys()
+    assert [row["latent_dim"] for row in cells.read(folder, GROUPS[1])] == [6, 6, 6]
+    assert not cells.run_folder(folder, GROUPS[1], 4.0, 1).exists()  # gigabytes, of all of them
+
+
+def test_it_goes_on_and_writes_its_page(made, capsys, monkeypatch):
+    folder, results = made
+    monkeypatch.setattr(training, "train_many", lambda *_, **__: pytest.fail("trained again"))
+    again = additive_toy.run(folder, preset=SMALL, seed=1, say=lambda _: None)
+    assert again.cells.rows == results.cells.rows
+    assert cli.main(["report", "--path", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("How many?\n  9 models.\n")
+    assert "Latent maps" in (folder / "report.html").read_text()
+
+
+def test_a_folder_of_another_run(made):
+    with pytest.raises(ValueError, match="holds a run of other options"):
+        additive_toy.run(made[0], preset=SMALL, seed=2)
+    assert studies.load(made[0]).seed == 1
+
+
+def test_explained_is_0_for_the_mean_and_1_for_the_thing_itself():
+    given = np.random.default_rng(0).normal(size=(50, 1, 4, 3)).astype(np.float32)
+    mean = given.mean(axis=0)
+    assert cells.explained(given, given, mean) == 1.0
+    assert cells.explained(given, np.broadcast_to(mean, given.shape), mean) == pytest.approx(0.0)
+    assert cells.explained(given, 2 * given - mean, mean) == pytest.approx(0.0, abs=1e-6)
+    where = np.zeros((50, 1, 4, 1), bool)
+    assert cells.explained(given, given, mean, where) == 0.0
+    where[:, :, 2] = True
+    part = cells.explained(given, np.where(where, given, 9.0), mean, where)
+    assert part == 1.0
+
+
+def test_the_bins_of_the_lowest_partial():
+    toy = make_dataset("cqt", ALL, 40, 0, None)
+    rows = np.arange(40)
+    first, others = cells._partial_bins(toy, rows)
+    assert first.shape == others.shape == (40, 1, 60, 1)
+    assert not (first & others).any()
+    table = toy.table(rows)
+    names = toy.space.factors[toy.space.names.index("harmonics")].labels
+    for i in rows:
+        even = names[int(table.levels[i, toy.space.names.index("harmonics")])] == "even"
+        stretch = 2.0 * np.sqrt(1.0 + 3.0 * table["inharmonicity"][i]) if even else 1.0
+        lowest = table["f0"][i] * stretch
+        found = toy.frequencies[first[i, 0, :, 0]]
+        assert len(found) == 1
+        assert abs(12.0 * np.log2(found[0] / lowest)) <= 0.5
+
+
+def test_images_go_with_this_study_alone(tmp_path, capsys):
+    assert cli.main(["run", "--images", str(tmp_path), "--path", str(tmp_path / "r")]) == 2
+    assert "--images goes with the study additive-toy" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="study takes"):
+        studies.of("additive_tone")
+
+
+def test_answers_as_markdown():
+    table = reports.Table(
+        "Two | three", ["a", "b|c"], [["x", 1.0], ["y", 2.0]], best={"b|c": "high"}
+    )
+    figure = reports.Figure("Shown.", "data:image/png;base64,AA==", "a picture")
+    answer = Answer("Why?", "So.", ["Because."], [table], [figure])
+    text = reports.answer_markdown(answer, ["p.png"])
+    assert text.split("\n\n")[:3] == ["### Why?", "**So.**", "Because."]
+    assert "| a | b\\|c |" in text
+    assert "| y | **2** |" in text
+    assert text.endswith("![a picture](p.png)\n\n*Shown.*")
+    assert "p.png" not in reports.answer_markdown(answer)
