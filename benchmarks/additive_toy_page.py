@@ -45,6 +45,8 @@ def main():
     parser.add_argument("path", type=Path, help="the folder of the run")
     path = parser.parse_args().path
     results = studies.load(path)
+    if "--preset quick" not in results.repeat[0]:
+        raise SystemExit(f"the page is of the quick preset, {path} holds another run")
     texts = {"settings": settings(results), "answers": answers(results)}
     PAGE.write_text(
         pages.filled(PAGE.read_text(encoding="utf-8"), COMMAND, texts), encoding="utf-8"

@@ -278,9 +278,9 @@ def _run(options: argparse.Namespace) -> None:
     how = {"preset": options.preset, "seed": options.seed, "device": options.device, "say": _say}
     if options.images is not None:
         if options.study != "additive-toy":
-            raise ValueError("--images goes with the study additive-toy")
+            raise ValueError(f"--images goes with the study additive-toy, got {options.study}")
         how["images"] = options.images
-    results = studies.of(options.study).run(path, **how)
+    results = studies.module_of(options.study).run(path, **how)
     _print_scores(results)
     _say("writing the report")
     print(reports.write(results, path / "report.html"))

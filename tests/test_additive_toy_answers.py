@@ -6,7 +6,7 @@ import pytest
 
 from fastdis.studies import _additive_toy_answers as answers
 from fastdis.studies import _additive_toy_grid as grid
-from fastdis.studies import _additive_toy_sounds as sounds
+from fastdis.studies import _additive_toy_sound_answers as sounds
 from fastdis.studies import _additive_toy_tables as tables
 from tests.additive_toy_rows import rows
 
@@ -60,19 +60,28 @@ def test_cqt_against_spectrogram():
     assert by_network["attention RNN"][4] == "+0.000 ± 0.000"
 
 
-@pytest.mark.parametrize(("last", "begins"), [(1.0, "No: "), (5.0, "Mostly not: ")])
-def test_noise_stops_convergence_where_the_loss_does_not_fall(last, begins):
-    made = rows()
-    made[next(i for i, row in enumerate(made) if row["condition"] == "noise")]["validation"] = [
-        4.0, 4.5, last,
-    ]  # fmt: skip
-    assert sounds.noise(made).answer.startswith(begins)
+def test_noise_stops_convergence_where_models_learn_no_more_than_the_mean():
+    def told(within, without):
+        made = rows()
+        for row in made:
+            if row["condition"] in ("noise", "clean"):
+                row["explained_expected"] = within if row["condition"] == "noise" else without
+        return sounds.noise(made).answer
+
+    assert told(0.5, 0.5).startswith("No: 15 of 15 models learn more than the mean picture with")
+    assert told(0.01, 0.5).startswith("Yes: 0 of 15 models")
+    assert told(0.01, 0.01).startswith("Yes: 0 of 15 models learn more than the mean picture with")
+    made = rows(cnn_cqt={"explained": 0.01})
+    for row in made:
+        if row["condition"] == "clean":
+            row["explained_expected"] = 0.5
+    assert sounds.noise(made).answer.startswith("In part: 12 of 15 models")
+    assert "CNN, CQT explains 0.01 with noise and 0.50 without" in sounds.noise(made).answer
 
 
-def test_late_share():
-    assert sounds._late_share([4.0, 2.0, 1.5, 1.0]) == pytest.approx(0.5 / 3.0)
-    assert sounds._late_share([1.0]) == 0.0
-    assert sounds._late_share([1.0, 2.0]) == 0.0
+def test_the_share_of_the_last_epoch():
+    assert sounds._last_share([4.0, 2.0, 1.5, 1.0]) == pytest.approx(0.5 / 3.0)
+    assert sounds._last_share([1.0, 2.0]) == 0.0
 
 
 def test_hilbert_is_asked_of_the_mlp_and_of_a_network_that_sees_the_order():
@@ -80,14 +89,22 @@ def test_hilbert_is_asked_of_the_mlp_and_of_a_network_that_sees_the_order():
         "Does Hilbert", mlp_spectrogram_hilbert={"explained": 0.5},
         conv1d_spectrogram_hilbert={"explained": 0.6},
     )  # fmt: skip
-    assert "+0.000 ± 0.000 over 6 pairs" in told.answer
-    assert "the 1-D CNN +0.100 ± 0.000" in told.answer
+    assert "moves the MLP's variance explained by +0.000 ± 0.000 over 6 pairs" in told.answer
+    assert "as a sequence, gains by it: variance explained +0.100 ± 0.000" in told.answer
+    told = answer("Does Hilbert", conv1d_spectrogram_hilbert={"explained": 0.3})
+    assert "as a sequence, loses: variance explained -0.200" in told.answer
+    assert "does not gain: variance explained +0.000" in answer("Does Hilbert").answer
 
 
 def test_the_same_picture():
     assert "In none of 21 models" in answer("Does the CNN give").answer
     told = answer("Does the CNN give", cnn_cqt={"explained": 0.01}).answer
     assert "In 15 of 21 models (β = 1, CNN, CQT; β = 4, CNN, CQT; β = 8, CNN, CQT)" in told
+    assert "closed" not in " ".join(answer("Does the CNN give").paragraphs)
+    made = rows(cnn_cqt={"explained": 0.01})
+    for row in made:
+        row["kl"] = 0.1 if row["beta"] == 8.0 else 3.0
+    assert "In 5 of those 15 the KL divergence is below" in sounds.same_picture(made).paragraphs[1]
 
 
 def test_the_order_of_the_networks():
@@ -98,20 +115,26 @@ def test_the_order_of_the_networks():
 
 def test_codes_that_hold_a_factor_alone():
     told = answer("Which factor does each")
-    assert "f0, inharmonicity, slope, harmonics, snr_db and decay can be read" in told.answer
+    assert "tell of f0, inharmonicity, slope, harmonics, snr_db and decay; no code" in told.answer
+    assert len(told.tables[2].rows) == 20
     made = rows()
     for row in made:
         row["gaps"] = [0.3 if name == "f0" else 0.0 for name in row["names"]]
     assert "one code holds a factor clearly ahead" in answers._carriers(made).answer
+    for row in made:
+        row["information"] = [0.01 for _ in row["names"]]
+    assert answers._carriers(made).answer.startswith("Single codes tell of no factor. In")
 
 
 def test_sizes_images_partials_and_audits():
-    assert "Of 20 codes 5.0 are active on average, of 6 5.0" in answer("Are twenty").answer
+    assert "Of 20 codes 5.0 are active on average, of 6 5.0;" in answer("Are twenty").answer
     images = answer("Do the same networks", cnn_images={"explained": 0.9}).answer
     assert "explain 0.50 to 0.90" in images
     partials = answer("Are the partials")
-    assert "0.70 of the variance at the lowest partial and 0.30 at the others" in partials.answer
-    assert "0.60 where nothing decays and 0.40 at 10 per second" in partials.answer
+    assert "off by 3.0 dB at the lowest partial and by 5.0 at the others" in partials.answer
+    assert "one picture for all is off by 9.0 and 11.0; by 6.0 dB where nothing" in partials.answer
+    assert "decays and by 4.0 at 10 per second" in partials.answer
+    assert partials.tables[0].rows[-1] == ["one picture for all", 9.0, 11.0]
     carried = answer("Which factors can")
     assert carried.answer == "cqt carries all but slope (a simple predictor misses decay)."
     assert carried.tables[0].rows[1] == ["slope", "R² 0.90 (2%), not found, in doubt"]

@@ -1,15 +1,18 @@
 """The additive toy study runs, goes on where it stopped, and writes its page; on a small grid."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
 
-from fastdis import cli, reports, studies, training
+from fastdis import cli, studies, training
 from fastdis.reports import Answer
 from fastdis.studies import _additive_toy_cells as cells
+from fastdis.studies import _additive_toy_words as words
 from fastdis.studies import additive_toy
 from fastdis.studies._additive_toy_grid import ALL, DECAY, IMAGES, Group, make_dataset
+from tests.additive_toy_rows import row as additive_toy_row
 
 SMALL = additive_toy.Preset(clips=60, epochs=2, batch_size=20)
 SHOWN = Group("mlp-cqt", ALL)
@@ -48,6 +51,11 @@ def test_a_run(made):
     assert "dci_disentanglement" in shown.panel
     rows = {(row["system"], row["beta"]): row for row in cells.read(folder, SHOWN)}
     row = rows["mlp-cqt", 4.0]
+    for group in GROUPS:  # the answers are tested on made-up rows, so those must be like these
+        like = additive_toy_row(group, 4.0)
+        for real in cells.read(folder, group):
+            assert real.keys() == like.keys()
+            assert real["scores"].keys() >= like["scores"].keys()
     assert row["names"] == ["f0", "inharmonicity", "slope", "harmonics", "snr_db", "decay"]
     assert len(row["information"]) == len(row["carriers"]) == len(row["gaps"]) == 6
     assert row["ceiling"] < 1.0
@@ -74,16 +82,35 @@ def test_a_folder_of_another_run(made):
 
 
 def test_explained_is_0_for_the_mean_and_1_for_the_thing_itself():
-    given = np.random.default_rng(0).normal(size=(50, 1, 4, 3)).astype(np.float32)
-    mean = given.mean(axis=0)
-    assert cells.explained(given, given, mean) == 1.0
-    assert cells.explained(given, np.broadcast_to(mean, given.shape), mean) == pytest.approx(0.0)
-    assert cells.explained(given, 2 * given - mean, mean) == pytest.approx(0.0, abs=1e-6)
-    where = np.zeros((50, 1, 4, 1), bool)
-    assert cells.explained(given, given, mean, where) == 0.0
-    where[:, :, 2] = True
-    part = cells.explained(given, np.where(where, given, 9.0), mean, where)
-    assert part == 1.0
+    x = np.random.default_rng(0).normal(size=(50, 1, 4, 3)).astype(np.float32)
+    mean = x.mean(axis=0)
+    assert cells.explained(x, x, x, mean) == 1.0
+    assert cells.explained(x, x, np.broadcast_to(mean, x.shape), mean) == pytest.approx(0.0)
+    assert cells.explained(x, x, 2 * x - mean, mean) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_two_draws_take_the_noise_out():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(4000, 1, 2, 2))
+    one, other = truth + rng.normal(size=(2, *truth.shape))
+    mean = truth.mean(axis=0)
+    assert cells.explained(one, other, truth, mean) == pytest.approx(1.0, abs=0.05)
+    assert cells.explained(one, one, truth, mean) == pytest.approx(0.5, abs=0.05)
+
+
+def test_errors_in_decibels_and_those_of_one_picture_for_all():
+    toy = make_dataset("cqt", ALL, 40, 0, None)
+    data, rows = cells.prepared(toy), np.arange(40)
+    mean = data.features.mean(axis=0)
+    # A picture that is off by 8 dB everywhere.
+    truth = 0.5 * (data.expected[0] + data.expected[1])
+    exact = cells.Prepared(data.source, data.dataset, data.scale, (truth, truth))
+    found = cells._errors(SHOWN, exact, rows, truth + np.float32(0.1 / data.scale), mean)
+    for own, of_mean in (found["fundamental"], found["partials"], *found["by_decay"].values()):
+        assert own == pytest.approx(8.0, rel=1e-3)
+        assert of_mean > 1.0
+    same = cells._errors(SHOWN, exact, rows, np.broadcast_to(mean, truth.shape), mean)
+    assert same["partials"][0] == same["partials"][1]
 
 
 def test_the_bins_of_the_lowest_partial():
@@ -105,20 +132,17 @@ def test_the_bins_of_the_lowest_partial():
 
 def test_images_go_with_this_study_alone(tmp_path, capsys):
     assert cli.main(["run", "--images", str(tmp_path), "--path", str(tmp_path / "r")]) == 2
-    assert "--images goes with the study additive-toy" in capsys.readouterr().err
+    assert "--images goes with the study additive-toy, got syntone" in capsys.readouterr().err
     with pytest.raises(ValueError, match="study takes"):
-        studies.of("additive_tone")
+        studies.module_of("additive_tone")
 
 
-def test_answers_as_markdown():
-    table = reports.Table(
-        "Two | three", ["a", "b|c"], [["x", 1.0], ["y", 2.0]], best={"b|c": "high"}
-    )
-    figure = reports.Figure("Shown.", "data:image/png;base64,AA==", "a picture")
-    answer = Answer("Why?", "So.", ["Because."], [table], [figure])
-    text = reports.answer_markdown(answer, ["p.png"])
-    assert text.split("\n\n")[:3] == ["### Why?", "**So.**", "Because."]
-    assert "| a | b\\|c |" in text
-    assert "| y | **2** |" in text
-    assert text.endswith("![a picture](p.png)\n\n*Shown.*")
-    assert "p.png" not in reports.answer_markdown(answer)
+def test_how_to_repeat_a_run():
+    quick = words.repeat(additive_toy.PRESETS["quick"], 3, "my digits")
+    assert quick == ["fastdis run additive-toy --preset quick --seed 3 --images 'my digits'"]
+    (own,) = words.repeat(SMALL, 3, "it's")
+    (_, flag, code) = shlex.split(own)
+    assert flag == "-c"
+    assert compile(code, "repeat", "exec")
+    assert f"preset=s.{SMALL!r}" in code
+    assert 'images="it\'s"' in code

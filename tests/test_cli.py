@@ -83,6 +83,19 @@ def test_shards_of_another_protocol(tmp_path, capsys):
     assert "holds 'published' features, the protocol is 'sound'" in capsys.readouterr().err
 
 
+def test_shards_of_the_additive_toy_set(tmp_path, capsys):
+    """They have one kind of features, which the objectives' own papers go with."""
+    toy = datasets.AdditiveToy("mel", clips=40, seed=1)
+    datasets.write_shards(toy, tmp_path / "s")
+    train = ["train", "--dataset", str(tmp_path / "s"), "--path", str(tmp_path), "--epochs", "1"]
+    assert cli.main([*train, "--batch_size", "8", "--objective", "vae", "--model", "mlp"]) == 0
+    config = json.loads((tmp_path / "vae" / "config.json").read_text())
+    assert config["objective"]["protocol"] == "sound"
+    capsys.readouterr()
+    assert cli.main([*train, "--protocol", "published"]) == 2
+    assert "holds 'sound' features" in capsys.readouterr().err
+
+
 def test_a_bad_seed_or_device_leaves_no_folder(tmp_path, capsys):
     for mistake in (["--seed", "-1"], ["--device", "cuda:99"]):
         assert cli.main(["run", "--path", str(tmp_path / "r"), *mistake]) == 2
@@ -180,10 +193,11 @@ def test_help_answers_in_under_a_second(command):
 
 
 def test_names_on_the_command_line_are_those_of_the_modules():
-    from fastdis import models, objectives
+    from fastdis import models, objectives, studies
     from fastdis.studies import syntone
 
     assert objectives.names() == cli.OBJECTIVES
+    assert studies.names() == cli.STUDIES
     assert models.names() == cli.MODELS
     assert cli.STUDIED == syntone.OBJECTIVES
 

@@ -13,6 +13,7 @@ from fastdis.reports import (
     Answer,
     Figure,
     Table,
+    answer_markdown,
     answer_table,
     answers_text,
     page,
@@ -130,8 +131,8 @@ def test_answers_come_first_with_their_tables_and_figures(html, study):
     Outline(html)
     told = section(html, "answers")
     assert html.index("<section") == html.index('<section id="answers">')
-    assert "<h2>What the report asked</h2>" in told
-    assert text_of(told).startswith("What the report asked Is it so? It is. Because. Networks")
+    assert "<h2>Questions and answers</h2>" in told
+    assert text_of(told).startswith("Questions and answers Is it so? It is. Because. Networks")
     assert "<b>It is.</b>" in told
     assert re.findall(r'<td class="([^"]*)">([^<]*)</td>', told) == [
         ("number", "0.250"), ("number", "0.500"), ("number", "4"), ("", "yes"),
@@ -267,3 +268,15 @@ def test_answers_read_without_a_page(study):
     assert "**It is.**" in marked
     with pytest.raises(ValueError, match="markdown"):
         answers_text(study, "markdwn")
+
+
+def test_answers_as_markdown():
+    table = Table("Two | three", ["a", "b|c"], [["x", 1.0], ["y", 2.0]], best={"b|c": "high"})
+    figure = Figure("Shown.", "data:image/png;base64,AA==", "a picture")
+    answer = Answer("Why?", "So.", ["Because."], [table], [figure])
+    text = answer_markdown(answer, ["p.png"])
+    assert text.split("\n\n")[:3] == ["### Why?", "**So.**", "Because."]
+    assert "| a | b\\|c |" in text
+    assert "| y | **2** |" in text
+    assert text.endswith("![a picture](p.png)\n\n*Shown.*")
+    assert "p.png" not in answer_markdown(answer)

@@ -113,7 +113,7 @@ class Results:
     repeat: list[str]
     seed: int = 0
     answers: Sequence[Answer] = ()
-    answers_title: str = "What the report asked"
+    answers_title: str = "Questions and answers"
     cells: Table | None = None
     maps: bool = False
 

@@ -11,13 +11,19 @@ from fastdis.studies import additive_toy, sweep, syntone
 from fastdis.studies._common import STUDY, score, train_all, train_seeds
 
 __all__ = [
-    "additive_toy", "load", "of", "score", "sweep", "syntone", "train_all", "train_seeds",
+    "additive_toy", "load", "module_of", "names", "score", "sweep", "syntone", "train_all",
+    "train_seeds",
 ]  # fmt: skip
 
 _STUDIES = {"syntone": syntone, "additive-toy": additive_toy}
 
 
-def of(name: str) -> Any:
+def names() -> tuple[str, ...]:
+    """The studies that :func:`module_of` takes."""
+    return tuple(_STUDIES)
+
+
+def module_of(name: str) -> Any:
     """The module of a study, with its ``run`` and ``load``.
 
     Raises
@@ -41,5 +47,5 @@ def load(path: str | Path) -> Results:
     file = Path(path) / STUDY
     with _files.reading(file, "a study", (KeyError, TypeError)):
         name = _files.read_json(file, "a study")["study"]
-    results: Results = of(name).load(path)
+    results: Results = module_of(name).load(path)
     return results

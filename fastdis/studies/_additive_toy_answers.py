@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastdis.reports import Answer, Table
-from fastdis.studies import _additive_toy_sounds as sounds
+from fastdis.studies import _additive_toy_sound_answers as sounds
+from fastdis.studies._additive_toy_cells import ACTIVE as IN_USE
 from fastdis.studies._additive_toy_grid import (
     ALL,
     BETAS,
@@ -17,18 +18,26 @@ from fastdis.studies._additive_toy_grid import (
     FEW_LATENTS,
     IMAGES,
     LATENT_DIM,
+    SHOWN_BETA,
+    SHOWN_CAPTION,
     SYSTEMS,
     THEIRS,
 )
 from fastdis.studies._additive_toy_tables import (
+    ACTIVE,
     MEASURES,
+    MIG,
+    TOLD,
     Row,
     chosen,
     mean,
+    means,
     title_of,
 )
 
+_AHEAD = 0.2  # of a factor's entropy, between its best code and the second
 _CARRIED = 0.1  # of a factor's entropy; less in its best code is next to nothing
+IMAGE_SETS = {"MNIST": "MNIST itself", "Digits": "scikit-learn's digits, 8 by 8 pixels"}
 
 
 def answers(rows: Sequence[Row], audits: Mapping[str, Any]) -> list[Answer]:
@@ -53,40 +62,55 @@ def _carriers(rows: Sequence[Row]) -> Answer:
     names = hard[0]["names"]
     lines = []
     for system in dict.fromkeys(row["system"] for row in hard):
-        for row in chosen(hard, system=system, beta=4.0):
+        for row in chosen(hard, system=system, beta=SHOWN_BETA):
             cells = [
-                f"{share:.2f} (code {code}; gap {gap:.2f})"
+                f"{share:.2f} (code {code}; gap {gap:.2f})" if share >= _CARRIED else f"{share:.2f}"
                 for share, code, gap in zip(
                     row["information"], row["carriers"], row["gaps"], strict=True
                 )
             ]
             lines.append([title_of(row), *cells])
-    held = {name: _mean_of_factor(hard, name, "information") for name in names}
-    gaps = {name: _mean_of_factor(hard, name, "gaps") for name in names}
+    held, gaps, chance = (
+        {name: _mean_of_factor(hard, name, key) for name in names}
+        for key in ("information", "gaps", "chance_information")
+    )
+    (rnn,) = chosen(hard, system="rnn-cqt", beta=SHOWN_BETA)
     carried = [name for name in names if held[name] >= _CARRIED]
     best = max(names, key=lambda name: gaps[name])
-    alone = [row for row in hard if max(row["gaps"]) > 0.2]
+    alone = [row for row in hard if max(row["gaps"]) > _AHEAD]
+    alike = f"Single codes tell of {_listed(carried) or 'no factor'}"
     return Answer(
         "Which factor does each code carry?",
-        f"{_listed(carried) or 'No factor'} can be read from single codes; no code has a factor "
-        f"to itself beyond {gaps[best]:.2f} of its entropy on average ({best})."
+        f"{alike}; no code has a factor to itself beyond {gaps[best]:.2f} of its entropy on "
+        f"average ({best})."
         if not alone
-        else f"{_listed(carried)} can be read from single codes. In {len(alone)} of {len(hard)} "
-        "models one code holds a factor clearly ahead of all others (a gap above 0.2).",
+        else f"{alike}. In {len(alone)} of {len(hard)} models one code holds a factor clearly "
+        f"ahead of all others (a gap above {_AHEAD:g}).",
         [
             "The mutual information of each factor with the code that tells most about it, as a "
             "share of the factor's entropy, and its gap to the second best code, on the sounds "
-            "with all six factors. A disentangled code has a large share and a large gap. The "
-            "report judged by eye and found codes for spread and amplitude, and none for the "
-            "fundamental.",
+            f"with all six factors. A code tells of a factor if it has {_CARRIED:g} of its "
+            "entropy; a disentangled one has a large share and a large gap. The report judged by "
+            "eye and found codes for spread and amplitude, and none for the fundamental. One seed "
+            "a model.",
         ],
         [
-            Table("β = 4, 20 codes, noise and decay", ["network", *names], lines),
+            Table(
+                f"{SHOWN_CAPTION}, noise and decay", ["network", *names], lines,
+                note=f"Of {hard[0]['clips']:,} clips, in 20 bins a code.",
+            ),
             Table(
                 f"Means over the {len(hard)} models with 20 codes, noise and decay",
                 ["", *names],
                 [["share in the best code", *held.values()],
+                 ["the same by chance, codes dealt to other clips", *chance.values()],
                  ["gap to the second", *gaps.values()]],
+            ),
+            Table(
+                f"{title_of(rnn)}, {SHOWN_CAPTION}, noise and decay: each code",
+                ["code", "tells most of", "share of its entropy"],
+                [[str(code), names[factor], share] for code, (factor, share)
+                 in enumerate(zip(rnn["holds"], rnn["shares"], strict=True))],
             ),
         ],
     )  # fmt: skip
@@ -98,59 +122,55 @@ def _mean_of_factor(rows: Sequence[Row], name: str, key: str) -> float:
 
 def _best(rows: Sequence[Row]) -> Answer:
     shared = chosen(rows, latent_dim=LATENT_DIM, condition=ENDS)
-    lines: list[list[str | float]] = []
-    for system, of in SYSTEMS.items():
-        these = chosen(shared, system=system)
-        lines.append(
-            [of.title, *(mean(these, measure) for _, measure in MEASURES),
-             mean(these, lambda row: row["active"]), mean(these, lambda row: row["seconds"])]
-        )  # fmt: skip
-    lines.sort(key=lambda line: -float(line[2]))
-    rank = [line[0] for line in lines].index(SYSTEMS["rnn-cqt"].title) + 1
-    by_mig = max(lines, key=lambda line: float(line[3]))
+    measured = {system: means(chosen(shared, system=system)) for system in SYSTEMS}
+    order = sorted(SYSTEMS, key=lambda system: -measured[system][TOLD])
+    most = max(SYSTEMS, key=lambda system: measured[system][MIG])
     return Answer(
         "Does the attention RNN on CQTs do best?",
-        f"It is number {rank} of {len(lines)} by what its codes tell of the factors; first is "
-        f"{lines[0][0]}. The highest MIG is that of {by_mig[0]}, {float(by_mig[3]):.3f}.",
-        ["The report's conclusion, from reconstructions. Means over β, of the sounds with and "
-            "without both noise and decay."],
+        f"It is number {order.index('rnn-cqt') + 1} of {len(order)} by what its codes tell of the "
+        f"factors; first is {SYSTEMS[order[0]].title}. The highest MIG is that of "
+        f"{SYSTEMS[most].title}, {measured[most][MIG]:.3f}.",
+        [
+            "The report's conclusion, from reconstructions. Means over β, of the sounds with and "
+            "without both noise and decay; one seed a model. The probe is linear; of codes dealt "
+            f"to other clips it makes {mean(shared, lambda row: row['chance']['probe']):.3f}.",
+        ],
         [
             Table(
-                f"{len(shared)} models with 20 codes, by what their codes tell",
-                ["network", *(title for title, _ in MEASURES), "active codes", "seconds"],
-                lines,
+                f"{len(shared)} models with {LATENT_DIM} codes, by what their codes tell",
+                ["network", *measured[most]],
+                [[SYSTEMS[system].title, *measured[system].values()] for system in order],
+                best=dict.fromkeys([title for title, _ in MEASURES], "high"),
             ),
             Table(
                 "What β does, the same models",
-                ["β", *(title for title, _ in MEASURES), "active codes"],
-                [[f"{beta:g}", *(mean(chosen(shared, beta=beta), of) for _, of in MEASURES),
-                  mean(chosen(shared, beta=beta), lambda row: row["active"])] for beta in BETAS],
+                ["β", *measured[most]],
+                [[f"{beta:g}", *means(chosen(shared, beta=beta)).values()] for beta in BETAS],
             ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _sizes(rows: Sequence[Row]) -> Answer:
-    lines: list[list[str | float]] = []
-    for size in (LATENT_DIM, FEW_LATENTS):
-        these = chosen(rows, latent_dim=size, system=THEIRS, condition=ALL)
-        lines.append([f"{size} codes", *(mean(these, of) for _, of in MEASURES),
-                      mean(these, lambda row: row["active"])])  # fmt: skip
+    many, few = (
+        means(chosen(rows, latent_dim=size, system=THEIRS, condition=ALL))
+        for size in (LATENT_DIM, FEW_LATENTS)
+    )
     return Answer(
         "Are twenty codes too many?",
-        f"Of 20 codes {float(lines[0][4]):.1f} are active on average, of 6 "
-        f"{float(lines[1][4]):.1f}; six tell {float(lines[1][2]):.2f} of the factors where twenty "
-        f"tell {float(lines[0][2]):.2f}, with a MIG of {float(lines[1][3]):.3f} against "
-        f"{float(lines[0][3]):.3f}.",
+        f"Of {LATENT_DIM} codes {many[ACTIVE]:.1f} are active on average, of {FEW_LATENTS} "
+        f"{few[ACTIVE]:.1f}; the few tell {few[TOLD]:.2f} of the factors where the many tell "
+        f"{many[TOLD]:.2f}, with a MIG of {few[MIG]:.3f} against {many[MIG]:.3f}.",
         [
             "The report found that some of its twenty codes carry no meaning, and named as its "
-            "goal as many codes as parameters.",
+            "goal as many codes as parameters. A code counts as active if the variance of its mean "
+            f"over the clips is above {IN_USE:g}.",
         ],
         [
             Table(
-                "The report's networks, noise and decay, means over β",
-                ["", *(title for title, _ in MEASURES), "active codes"],
-                lines,
+                "The report's networks and the two it proposed, noise and decay, means over β",
+                ["", *many],
+                [[f"{LATENT_DIM} codes", *many.values()], [f"{FEW_LATENTS} codes", *few.values()]],
             )
         ],
     )
@@ -164,7 +184,7 @@ def _images(rows: Sequence[Row]) -> Answer:
         f"They explain {min(r['explained'] for r in these):.2f} to "
         f"{max(r['explained'] for r in these):.2f} of the pixels' variance. β = {best:g} "
         "reconstructs best; the report preferred β = 8 by eye.",
-        ["The report's check on MNIST, here on scikit-learn's digits where there is no MNIST."],
+        [f"The report's check on MNIST, here on {IMAGE_SETS[these[0]['data']]}."],
         [
             Table(
                 "20 codes",
@@ -199,9 +219,10 @@ def _carried_at_all(audits: Mapping[str, Any]) -> Answer:
         [
             "Asked before any training, with noise and decay on. A factor is carried if clips of "
             "neighbouring levels have other features, and an observer who knows all else of a clip "
-            "and the noise's distribution takes at most one clip in ten for its neighbour. In "
-            "brackets: the clips that it mistakes, of which a guess gets half. Beside it, what a "
-            "simple predictor finds in clips that it has not seen.",
+            "and has seen sixteen other draws of its noise takes at most one clip in ten for its "
+            "neighbour (it takes features for independent, so a better one would mistake fewer). "
+            "In brackets: the clips that it mistakes, of which a guess gets half. Beside it, what "
+            "a simple predictor finds in clips that it has not seen.",
         ],
         [
             Table(

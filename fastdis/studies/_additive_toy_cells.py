@@ -1,7 +1,7 @@
 """The cells of the additive toy study: trained three betas at a time, measured, kept as rows.
 
 Shares of variance are of clips held out from training, against the mean feature of all clips: a
-network that gives back the same picture for every clip scores 0.
+network that gives back that one picture for every clip scores 0.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fastdis import _files, datasets, metrics, models, objectives, training
 from fastdis._clips import split
+from fastdis.datasets._representations import DYNAMIC_RANGE_DB
 from fastdis.studies._additive_toy_grid import BETAS, IMAGES, Group
 from fastdis.studies._common import PLAIN
 
@@ -26,18 +27,19 @@ Array = NDArray[np.float32]
 ROWS = "rows.json"
 # The panel without what takes seconds a model: boosted trees, and interventions.
 QUICK = ("mig", "dcimig", "modularity", "sap", "knn_accuracy", "probe")
-# What a reconstruction of everything gains over the mean feature, whatever the representation: so
-# one beta weighs the same against a share of the variance for all of them.
+# What a reconstruction of all that can be explained gains over the mean feature, whatever the
+# representation and the noise: so one beta weighs the same against a share of it everywhere.
 NATS = 500.0
+ACTIVE = 0.01  # variance of a code's mean over the clips, from which on it is in use
 LEARNING_RATE = 2e-3
 # A bin belongs to a partial from half a semitone below it to half a semitone above.
 _HALF_SEMITONE = 2 ** (1 / 24)
-_DRAWS = 8
+_DRAWS = 8  # of the noise, half of them for each mean
 _BATCH = 256
 
 
 @dataclass(frozen=True)
-class Sounds:
+class Prepared:
     """A data set as the cells see it.
 
     Attributes
@@ -46,14 +48,18 @@ class Sounds:
         As it is made.
     dataset
         Its features standardised, as networks see them, and kept.
+    scale
+        What they were divided by.
     expected
-        What the factors determine: the mean over other draws of the noise. Not the features of the
+        What the factors determine, twice: means over other draws of the noise, each over draws of
+        its own, so that a product of the two has no share of the noise. Not the features of the
         clean sound, which has no noise floor: in decibels those are far from any noisy clip's.
     """
 
     source: Any
     dataset: datasets.InMemory
-    expected: Array
+    scale: float
+    expected: tuple[Array, Array]
 
     @property
     def features(self) -> Array:
@@ -62,26 +68,34 @@ class Sounds:
 
     @property
     def variance(self) -> float:
-        """Of the likelihood: all that the mean feature leaves unexplained is worth ``NATS``."""
-        return float(self.features.var(axis=0, dtype=np.float64).sum()) / (2.0 * NATS)
+        """Of the likelihood: all that can be explained beyond the mean is worth ``NATS``."""
+        mean = self.features.mean(axis=0)
+        return _square(*self.expected, mean) / (len(self.features) * 2.0 * NATS)
 
 
-def sounds_of(dataset: Any) -> Sounds:
-    """Every feature computed once; several times where there is noise."""
+def standardised(dataset: datasets.Dataset) -> tuple[datasets.InMemory, datasets.Standardised]:
+    """The data set as networks see it, every feature computed once; and what standardises it."""
     seen = datasets.Standardised(dataset.in_memory())
-    kept = seen.in_memory()
+    return seen.in_memory(), seen
+
+
+def prepared(dataset: Any) -> Prepared:
+    """Every feature computed once; several times where there is noise."""
+    kept, seen = standardised(dataset)
     if "snr_db" not in dataset.space.names:
-        return Sounds(dataset, kept, kept.array)
+        return Prepared(dataset, kept, seen.scale, (kept.array, kept.array))
+    one, other = np.zeros_like(kept.array), np.zeros_like(kept.array)
     rows, table = np.arange(len(dataset)), dataset.table()
-    expected = np.zeros_like(kept.array)
-    for draw in range(1, _DRAWS + 1):  # 0 is the clips' own
-        expected += seen.standardise(dataset.features_at(table, rows, draw=draw))
-    expected /= _DRAWS
-    return Sounds(dataset, kept, expected)
+    for draw in range(1, 1 + _DRAWS, 2):  # 0 is the clips' own
+        one += seen.standardise(dataset.features_at(table, rows, draw=draw))
+        other += seen.standardise(dataset.features_at(table, rows, draw=draw + 1))
+    for half in (one, other):
+        half /= _DRAWS / 2
+    return Prepared(dataset, kept, seen.scale, (one, other))
 
 
 def make(
-    groups: Sequence[Group], sounds: Sounds, folder: Path, *, epochs: int, batch_size: int,
+    groups: Sequence[Group], data: Prepared, folder: Path, *, epochs: int, batch_size: int,
     seed: int, device: str, keep: bool,
 ) -> None:  # fmt: skip
     """Train and measure the models of groups with one data set and one size of the code, in step.
@@ -95,13 +109,13 @@ def make(
     trained = training.train_many(
         {
             group.label: models.build(
-                group.of.model, group.latent_dim, sounds.dataset.feature_shape, seed=seed,
+                group.of.model, group.latent_dim, data.dataset.feature_shape, seed=seed,
                 output="linear", **group.of.options,
             )
             for group in groups
         },
-        objectives.build("beta_vae", variance=sounds.variance),
-        sounds.dataset,
+        objectives.build("beta_vae", variance=data.variance),
+        data.dataset,
         training.TrainConfig(
             epochs=epochs, batch_size=batch_size, learning_rate=LEARNING_RATE, device=device,
             progress=False, path=str(folder) if keep else None, **PLAIN,
@@ -111,7 +125,7 @@ def make(
     for number, group in enumerate(groups):
         of_group = trained[number * len(BETAS) : (number + 1) * len(BETAS)]
         rows = [
-            measure(group, beta, each, sounds) for beta, each in zip(BETAS, of_group, strict=True)
+            measure(group, beta, each, data) for beta, each in zip(BETAS, of_group, strict=True)
         ]
         _files.write_json(folder / group.label / ROWS, rows)
 
@@ -127,44 +141,57 @@ def run_folder(folder: Path, group: Group, beta: float, seed: int) -> Path:
     return folder / group.label / f"beta={beta}_seed={seed}"
 
 
-def measure(group: Group, beta: float, result: training.TrainResult, sounds: Sounds) -> Row:
+def measure(group: Group, beta: float, result: training.TrainResult, data: Prepared) -> Row:
     """What is known of one model, as plain values."""
-    model, dataset = result.model, sounds.dataset
+    model, dataset = result.model, data.dataset
     codes = training.encode(model, dataset, np.arange(len(dataset)))
-    scored = metrics.panel(codes, dataset, metrics=QUICK)
-    information = metrics.code_information(codes, dataset)
     held_out = split(len(dataset), result.config.validation, result.config.split_seed)[1]
-    given, expected = sounds.features[held_out], sounds.expected[held_out]
-    mean = sounds.features.mean(axis=0)
     x_hat = _decoded(model, *(part[held_out] for part in codes))
-    last = result.history[-1]
+    given, mean = data.features[held_out], data.features.mean(axis=0)
+    one, other = (half[held_out] for half in data.expected)
     return {
         "system": group.system, "condition": group.condition, "latent_dim": group.latent_dim,
-        "beta": beta, "seconds": sum(row["seconds"] for row in result.history),
-        "epochs": len(result.history),
+        "beta": beta, "data": data.source.options()["name"], "clips": len(dataset),
         "validation": [row["validation"]["loss"] for row in result.history],
-        "explained": explained(given, x_hat, mean),
-        "explained_expected": explained(expected, x_hat, mean),
-        "ceiling": explained(given, expected, mean),
-        "kl": last["validation"]["kl"] / beta,
-        "active": int((codes[0].var(axis=0) > 0.01).sum()),
-        "scores": dict(scored),
-        "names": list(dataset.space.names),
-        "information": information.max(axis=1).tolist(),
-        "carriers": information.argmax(axis=1).tolist(),
-        "gaps": _gaps(information).tolist(),
-        **_parts(group, sounds, held_out, expected, x_hat, mean),
+        "kl": result.history[-1]["validation"]["kl"] / beta,
+        "active": int((codes[0].var(axis=0) > ACTIVE).sum()),
+        "explained": explained(given, given, x_hat, mean),
+        "explained_expected": explained(one, other, x_hat, mean),
+        "ceiling": _square(one, other, mean) / _square(given, given, mean),
+        **_scores(codes, dataset),
+        **_errors(group, data, held_out, x_hat, mean),
     }  # fmt: skip
 
 
-def explained(given: Array, x_hat: Array, mean: Array, where: Any = True) -> float:
-    """The share of the variance of the features that a reconstruction explains, ``where`` asked.
+def explained(one: Array, other: Array, x_hat: Array, mean: Array) -> float:
+    """The share of the variance of features, given twice, that a reconstruction explains.
 
-    1 - sum (x - x_hat)^2 / sum (x - mean)^2; NaN has no place in a file, so 0 of nothing is 0.
+    1 - sum (x - x_hat)(x' - x_hat) / sum (x - mean)(x' - mean), x and x' with noises of their own.
     """
-    error = np.sum(np.square(given - x_hat, dtype=np.float64), where=where)
-    spread = np.sum(np.square(given - mean, dtype=np.float64), where=where)
-    return float(1.0 - error / spread) if spread > 0.0 else 0.0
+    return 1.0 - _square(one, other, x_hat) / _square(one, other, mean)
+
+
+def _square(one: Array, other: Array, x_hat: Array, where: Any = True) -> float:
+    """The sum of squared errors, but for what the noises of the two add to it."""
+    error = (one - x_hat).astype(np.float64) * (other - x_hat)
+    return float(error.sum(where=where))
+
+
+def _scores(codes: tuple[Array, Array], dataset: datasets.InMemory) -> Row:
+    """What the codes tell of the factors; and what the same codes do, dealt to other clips."""
+    dealt = tuple(part[np.random.default_rng(0).permutation(len(part))] for part in codes)
+    information = metrics.code_information(codes, dataset)
+    return {
+        "scores": dict(metrics.panel(codes, dataset, metrics=QUICK)),
+        "chance": dict(metrics.panel(dealt, dataset, metrics=["probe"])),
+        "names": list(dataset.space.names),
+        "information": information.max(axis=1).tolist(),
+        "chance_information": metrics.code_information(dealt, dataset).max(axis=1).tolist(),
+        "carriers": information.argmax(axis=1).tolist(),
+        "gaps": _gaps(information).tolist(),
+        "holds": information.argmax(axis=0).tolist(),
+        "shares": information.max(axis=0).tolist(),
+    }
 
 
 def _decoded(model: Any, mean: Array, logvar: Array) -> Array:
@@ -190,26 +217,33 @@ def _gaps(information: NDArray[np.float64]) -> NDArray[np.float64]:
     return gaps
 
 
-def _parts(
-    group: Group, sounds: Sounds, rows: NDArray[np.int64], expected: Array, x_hat: Array,
-    mean: Array,
+def _errors(
+    group: Group, data: Prepared, rows: NDArray[np.int64], x_hat: Array, mean: Array
 ) -> Row:  # fmt: skip
-    """How well each decay is reconstructed, and the fundamental beside the other partials."""
-    if group.condition == IMAGES:
+    """Root mean square errors in dB, of the model's pictures and of the mean picture for all.
+
+    By decay; and for the CQT in the bins of a clip's lowest partial, and of its others.
+    """
+    if group.condition == IMAGES or group.of.representation == "waveform":
         return {}
-    table = sounds.dataset.table(rows)
-    parts: Row = {}
+    one, other = (half[rows] for half in data.expected)
+
+    def both(where: Any) -> list[float]:
+        cells = np.broadcast_to(where, one.shape)
+        squares = (_square(one, other, each, cells) / cells.sum() for each in (x_hat, mean))
+        return [float(data.scale * DYNAMIC_RANGE_DB * np.sqrt(max(s, 0.0))) for s in squares]
+
+    table = data.dataset.table(rows)
+    found: Row = {}
     if "decay" in table.names:
-        parts["by_decay"] = {
-            f"{value:g}": explained(expected[same], x_hat[same], mean)
+        found["by_decay"] = {
+            f"{value:g}": both((table["decay"] == value)[:, None, None, None])
             for value in np.unique(table["decay"])
-            if (same := table["decay"] == value).any()
         }
     if group.of.representation == "cqt":
-        first, others = _partial_bins(sounds.source, rows)
-        parts["fundamental"] = explained(expected, x_hat, mean, first)
-        parts["partials"] = explained(expected, x_hat, mean, others)
-    return parts
+        first, others = _partial_bins(data.source, rows)
+        found |= {"fundamental": both(first), "partials": both(others)}
+    return found
 
 
 def _partial_bins(

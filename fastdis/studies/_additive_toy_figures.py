@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastdis.reports import media
-from fastdis.studies._additive_toy_grid import SYSTEMS
+from fastdis.studies._additive_toy_grid import SHOWN_BETA, SYSTEMS
 
 
 def loss_curves(
@@ -24,7 +24,7 @@ def loss_curves(
             loss = next(
                 np.array(row["validation"])
                 for row in rows
-                if (row["system"], row["condition"], row["beta"]) == (system, condition, 4.0)
+                if (row["system"], row["condition"], row["beta"]) == (system, condition, SHOWN_BETA)
             )
             span = max(loss[0] - loss.min(), 1e-12)
             epochs = np.arange(1, len(loss) + 1)

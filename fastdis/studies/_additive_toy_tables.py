@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,15 @@ from fastdis.reports import Table
 from fastdis.studies._additive_toy_grid import IMAGE_SYSTEMS, IMAGES, SYSTEMS
 
 Row = Mapping[str, Any]
-# What a comparison looks at: (its title, what it takes of a row).
-EXPLAINED = ("variance explained", lambda row: row["explained_expected"])
-MEASURES: list[tuple[str, Callable[[Row], float]]] = [
+Measure = tuple[str, Callable[[Row], float]]  # its title, and what it takes of a row
+TOLD, MIG, ACTIVE = "factors told (linear probe)", "MIG", "active codes"
+EXPLAINED_KEY = "explained_expected"  # of what the factors determine, noise left out
+EXPLAINED: Measure = ("variance explained", itemgetter(EXPLAINED_KEY))
+# What a comparison looks at.
+MEASURES: list[Measure] = [
     EXPLAINED,
-    ("factors told (probe)", lambda row: row["scores"]["probe"]),
-    ("MIG", lambda row: row["scores"]["mig"]),
+    (TOLD, lambda row: row["scores"]["probe"]),
+    (MIG, lambda row: row["scores"]["mig"]),
 ]
 
 
@@ -28,11 +32,12 @@ def title_of(row: Row) -> str:
 def all_cells(rows: Sequence[Row]) -> Table:
     """Every model of the grid, a row each."""
     columns = ["network", "sounds", "codes", "β", "of the clip", "explained", "KL, nats",
-               "active codes", "probe", "MIG", "DCIMIG", "modularity"]  # fmt: skip
+               "active codes", "probe", "its chance", "MIG", "DCIMIG"]  # fmt: skip
     lines = [
         [title_of(row), row["condition"], row["latent_dim"], f"{row['beta']:g}", row["explained"],
-         row["explained_expected"], row["kl"], row["active"],
-         *(row["scores"][name] for name in ("probe", "mig", "dcimig", "modularity"))]
+         row[EXPLAINED_KEY], row["kl"], row["active"],
+         row["scores"]["probe"], row["chance"]["probe"], row["scores"]["mig"],
+         row["scores"]["dcimig"]]
         for row in rows
     ]  # fmt: skip
     return Table(f"{len(rows)} models", columns, lines)
@@ -53,6 +58,12 @@ def chosen(rows: Sequence[Row], **asked: Any) -> list[Row]:
 def mean(rows: Sequence[Row], of: Callable[[Row], float]) -> float:
     """The mean of a measure."""
     return float(np.mean([of(row) for row in rows]))
+
+
+def means(rows: Sequence[Row]) -> dict[str, float]:
+    """The mean of every measure, and of the number of active codes, by title."""
+    every: list[Measure] = [*MEASURES, (ACTIVE, lambda row: row["active"])]
+    return {title: mean(rows, of) for title, of in every}
 
 
 def pairs(rows: Sequence[Row], first: str, second: str) -> list[tuple[Row, Row]]:
@@ -82,5 +93,6 @@ def compared(
                  f"{int((change > 0).sum())} of {len(both)}"]
             )  # fmt: skip
     columns = ["network", "measure", *names, "difference", f"{names[1]} is higher in"]
-    return Table("Means over the cells that both have; ± is the deviation of the differences",
-                 columns, lines)  # fmt: skip
+    return Table(
+        "Means over the cells that both have; ± is the deviation of the differences", columns, lines
+    )

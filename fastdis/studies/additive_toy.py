@@ -1,4 +1,4 @@
-"""The additive toy data set (Bedoya et al. 2017): six factors, four representations, five networks.
+"""The additive toy data set (Bedoya et al.): six factors, four representations, five networks.
 
 Its authors trained beta-VAEs from a plain MLP to an attention RNN on sums of partials; they left
 noise out, labelled nothing, and saw no disentangled code. Here the same networks learn the same
@@ -25,6 +25,7 @@ from fastdis.studies._additive_toy_grid import (
     CLEAN,
     IMAGES,
     PRESETS,
+    SHOWN_BETA,
     Group,
     Preset,
     groups,
@@ -34,21 +35,20 @@ from fastdis.studies._additive_toy_tables import all_cells
 from fastdis.studies._common import STUDY, finish, preset_of, score, start
 
 AUDITED = ("waveform", "spectrogram", "mel", "cqt")
-# Shown whole, heard and seen: the report's networks on its own sounds, and on the hardest.
+# Shown whole, heard and seen: the report's networks on clean sounds, and on the hardest.
 SHOWN = [
     *(Group(system, condition)
       for condition in (CLEAN, ALL)
       for system in ("mlp-spectrogram", "cnn-cqt", "rnn-cqt", "conv1d-waveform")),
     Group("cnn-images", IMAGES),
 ]  # fmt: skip
-SHOWN_BETA = 4.0
 
 
 def run(
     path: str | Path, *, preset: str | Preset = "quick", seed: int = 0, device: str = "cpu",
-    images: str | None = None, say: Callable[[str], None] = print,
+    images: str | Path | None = None, say: Callable[[str], None] = print,
 ) -> Results:  # fmt: skip
-    """Make the data, train and measure the grid, and return what a report shows; goes on anew.
+    """Make the data, train and measure the grid; goes on where it stopped.
 
     Parameters
     ----------
@@ -63,13 +63,25 @@ def run(
     say
         Called with a line at each step.
 
+    Returns
+    -------
+    Results
+        What a report shows.
+
     Raises
     ------
-    ValueError
-        If the folder holds a run of other options.
+    FileNotFoundError
+        If there is no folder ``images``.
+    RuntimeError
+        If the device is not there.
+    TypeError, ValueError
+        If ``preset`` or ``seed`` is out of its range, the images are damaged, or the folder holds
+        a run of other options.
     """
     folder = Path(path)
     size = preset_of(preset, PRESETS)
+    images = None if images is None else str(images)
+    datasets.images(images)  # before hours of work, not after: is the folder there, and whole?
     start(
         folder, {"study": "additive-toy", "preset": asdict(size), "seed": seed, "images": images},
         device,
@@ -77,20 +89,20 @@ def run(
     for (representation, condition), members in _by_dataset().items():
         say(f"{condition}: {representation}")
         dataset = make_dataset(representation, condition, size.clips, seed, images)
-        sounds = cells.sounds_of(dataset)
+        data = cells.prepared(dataset)
         if condition == ALL:
             _audit(dataset, folder, representation, seed)
         for together in _in_step(members):
             say(f"{condition}: training {', '.join(group.of.title for group in together)}")
             cells.make(
-                together, sounds, folder, epochs=size.epochs, batch_size=size.batch_size, seed=seed,
+                together, data, folder, epochs=size.epochs, batch_size=size.batch_size, seed=seed,
                 device=device, keep=together[0] in SHOWN,
             )  # fmt: skip
         for group in members:
             if group in SHOWN:
                 say(f"{condition}: scoring {group.of.title}")
                 place = cells.run_folder(folder, group, SHOWN_BETA, seed)
-                score(training.load(place).model, sounds.dataset, place, 0, seed, bootstrap=0)
+                score(training.load(place).model, data.dataset, place, 0, seed, bootstrap=0)
     results = load(folder)
     finish(folder, results, device)
     return results
@@ -118,14 +130,14 @@ def load(path: str | Path) -> Results:
     ------
     FileNotFoundError
         If the folder holds no finished run.
+    ValueError
+        If a file of it is damaged.
     """
     folder = Path(path)
     with _files.reading(folder / STUDY, "a study", (KeyError, TypeError)):
         told = _files.read_json(folder / STUDY, "a study")
         size, seed, images = Preset(**told["preset"]), int(told["seed"]), told["images"]
-    rows = [
-        row for group in groups() for row in cells.read(folder, group)
-    ]  # fmt: skip
+    rows = [row for group in groups() for row in cells.read(folder, group)]
     audits = {
         name: datasets.Audit.from_dict(_files.read_json(_audit_file(folder, name), "an audit"))
         for name in AUDITED
@@ -133,13 +145,14 @@ def load(path: str | Path) -> Results:
     return Results(
         title="The additive toy data set: six factors, four representations, five networks",
         summary=words.summary(size, rows),
-        settings=words.settings(size, seed),
+        settings=words.settings(size, seed, images),
         models=[_shown(folder, group, size, seed, images) for group in SHOWN],
         audits=audits,
         reference_table={}, reference_name="", explanation=[],
         repeat=words.repeat(size, seed, images),
         seed=seed,
         answers=answers.answers(rows, audits),
+        answers_title="What the report asked",
         maps=True,
         cells=all_cells(rows),
     )  # fmt: skip
@@ -166,6 +179,6 @@ def _shown(
     beta = f"β = {SHOWN_BETA:g}".replace(" ", "\N{NO-BREAK SPACE}")
     return ModelResult(
         group.system, f"{group.of.title}, {beta}", group.condition, result.model,
-        cells.sounds_of(dataset).dataset, result.history, {}, np.array(told["mutual_information"]),
+        cells.standardised(dataset)[0], result.history, {}, np.array(told["mutual_information"]),
         metrics.Scores.from_dict(told["panel"]),
     )  # fmt: skip
