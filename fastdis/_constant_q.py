@@ -1,248 +1,30 @@
-"""The constant-Q transform: its filters' spectra, checked and computed once.
+"""The constant-Q transform of a batch: each clip by one transform, or in blocks of frames.
 
-    C[k, m] = g_k sum_j w_k[j] exp(-2j pi f_k j / sr) y[m hop + j],  f_k = fmin 2^(k / per_octave)
-
-The window ``w_k`` spans ``Q sr / f_k`` samples, fractions included, around the frame's centre, so
-that its spectrum ``W_k`` is real. With the clip in zeros up to a period ``N = hop L``, frame ``m``
-lies ``m / L`` of it away, and one transform ``Y`` of the clip serves all filters (Brown & Puckette
-1992):
-
-    C[k, m] = 1/N sum_f W_k[f] Y[f] exp(2j pi f m / L)
-
-Lines ``f`` that are equal modulo ``L`` share their exponential: they are added up, then an inverse
-transform of ``L`` points gives all frames. Negative frequencies are left out, as librosa does.
+What is computed for a clip, and from which filters, is told in ``_constant_q_plan``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _kernels, _memory, _validation
-from fastdis._constant_q_filters import FilterWindow, band, norm_of, shape_of, turns
+from fastdis._constant_q_filters import FilterWindow
+from fastdis._constant_q_plan import ConstantQ, Settings, plan_for
 from fastdis._framing import LOUDEST, PAD_MODES, check_level
 from fastdis._kernels import fft
 from fastdis._threads import parallel_for
 
-C1 = 440 * 2 ** (-45 / 12)  # Hz; librosa's lowest bin
-
-_LONGEST = 2**24  # samples of a hop or a filter
 _BLOCK = 2**16  # samples; longer clips are cut into blocks of frames, so that each stays in cache
-_MOST_BINS = 2**20
 _FOLDED = 2**19  # complex numbers of the filters' inverse transforms at once
-
-
-@dataclass(frozen=True, eq=False)
-class ConstantQ:
-    """Filters for clips of one length, as their spectra on the lines of a period.
-
-    Attributes
-    ----------
-    sr, hop, samples, frames
-        Hz; samples from a frame to the next, and of a clip; frames of a clip, of which number m is
-        centred on sample ``m hop``.
-    reach
-        Samples that the longest filter goes to either side of a frame's centre.
-    padded
-        Whether the clip is extended by ``reach`` samples to either side: then those before it stand
-        at the end of the period. Else it is followed by zeros.
-    frequencies, lengths
-        ``(K,)``, Hz and samples, fractions included.
-    period, folded
-        ``N``, even, and ``L``: ``N = hop L`` where there are two frames or more, of which ``L`` are
-        a whole turn, more than the clip has. For one frame ``L`` is 1.
-    first, width, offset, weight
-        ``W_k[f]`` for the ``width[k]`` lines from ``first[k]`` on, all from 0 to ``N / 2``, is
-        ``weight[offset[k] : offset[k + 1]]``; the factor ``1 / N`` is not in it.
-    """
-
-    sr: float
-    hop: int
-    samples: int
-    frames: int
-    reach: int
-    padded: bool
-    frequencies: NDArray[np.float64]
-    lengths: NDArray[np.float64]
-    period: int
-    folded: int
-    first: NDArray[np.int64]
-    width: NDArray[np.int64]
-    offset: NDArray[np.int64]
-    weight: NDArray[np.float32]
-
-    @property
-    def bins(self) -> int:
-        """Filters."""
-        return len(self.frequencies)
-
-    @property
-    def lines(self) -> int:
-        """Lines from 0 on that any filter needs."""
-        return int((self.first + self.width).max())
-
-    @cached_property
-    def turn(self) -> NDArray[np.complex64]:
-        """``exp(-2j pi f / N) / 2`` for each of the lines: between complex and real transform."""
-        angle = -2 * np.pi / self.period * np.arange(self.lines)
-        result: NDArray[np.complex64] = (0.5 * np.exp(1j * angle)).astype(np.complex64)
-        return result
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """Checked parameters of a transform, without the clip's length."""
-
-    sr: float
-    hop: int
-    lowest: float
-    bins: int
-    per_octave: int
-    filter_scale: float
-    norm: float | None
-    window: FilterWindow
-    scale: bool
-
-    @property
-    def alpha(self) -> float:
-        """The relative bandwidth, ``1 / Q`` at a filter scale of 1, as librosa has it."""
-        ratio = 2.0 ** (2 / self.per_octave)
-        return float((ratio - 1) / (ratio + 1))
-
-    @property
-    def longest(self) -> float:
-        """Samples of the lowest filter."""
-        return self.filter_scale / self.alpha * self.sr / self.lowest
-
-    @property
-    def reach(self) -> int:
-        """Samples that it goes to either side."""
-        return int(self.longest // 2)
-
-
-def _settings(
-    sr: float, hop_length: int, fmin: float | None, n_bins: int, bins_per_octave: int,
-    tuning: float, filter_scale: float, norm: float | None, window: FilterWindow, scale: bool,
-) -> _Settings:  # fmt: skip
-    lowest = C1 if fmin is None else _validation.number("fmin", fmin, above=0)
-    per_octave = _validation.integer("bins_per_octave", bins_per_octave, 1, _MOST_BINS)
-    if norm is not None and norm != np.inf:
-        norm = _validation.number("norm", norm, 0)
-    if not (callable(window) or isinstance(window, str | tuple)):
-        raise TypeError(
-            "window takes a name, a tuple of a name and numbers, or a function of the length, "
-            f"got {_validation.describe(window)}"
-        )
-    try:
-        hash(window)
-    except TypeError:
-        raise TypeError(
-            f"window takes a name or a tuple of a name and numbers, got {window!r}"
-        ) from None
-    tuning = _validation.number("tuning", tuning, -1e3, 1e3)
-    settings = _Settings(
-        _validation.number("sr", sr, above=0, maximum=_validation.FASTEST_RATE),
-        _validation.integer("hop_length", hop_length, 1, _LONGEST),
-        lowest * 2.0 ** (tuning / per_octave),
-        _validation.integer("n_bins", n_bins, 1, _MOST_BINS),
-        per_octave,
-        _validation.number("filter_scale", filter_scale, above=0),
-        norm,
-        window,
-        _validation.flag("scale", scale),
-    )
-    if settings.lowest == 0 or settings.longest > _LONGEST:
-        raise ValueError(
-            f"fmin takes a frequency whose filter is at most {_LONGEST} samples, got "
-            f"{settings.lowest:g} Hz, whose is longer"
-        )
-    return settings
-
-
-def plan(
-    samples: int,
-    *,
-    sr: float = 22050,
-    hop_length: int = 512,
-    fmin: float | None = None,
-    n_bins: int = 84,
-    bins_per_octave: int = 12,
-    tuning: float = 0.0,
-    filter_scale: float = 1.0,
-    norm: float | None = 1,
-    window: FilterWindow = "hann",
-    scale: bool = True,
-    pad_mode: str = "constant",
-) -> ConstantQ:
-    """Check the parameters of :func:`cqt` and give the filters for whole clips of ``samples``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`cqt`.
-    """
-    samples = _validation.integer("samples", samples, 1)
-    _validation.choice("pad_mode", pad_mode, PAD_MODES)
-    settings = _settings(
-        sr, hop_length, fmin, n_bins, bins_per_octave, tuning, filter_scale, norm, window, scale
-    )
-    return _plan(settings, samples, pad_mode != "constant")
-
-
-@lru_cache(maxsize=16)
-def _plan(settings: _Settings, samples: int, padded: bool) -> ConstantQ:
-    shape, hop, reach = shape_of(settings.window), settings.hop, settings.reach
-    with np.errstate(over="ignore"):  # far beyond half the sampling rate, then
-        frequencies = settings.lowest * 2.0 ** (np.arange(settings.bins) / settings.per_octave)
-    edge = 1 + 0.5 * shape.bandwidth * settings.alpha / settings.filter_scale
-    _check_nyquist(frequencies, settings.sr, edge)
-    lengths = settings.filter_scale / settings.alpha * settings.sr / frequencies
-    frames = 1 + samples // hop
-    least = samples + (2 * reach if padded else reach) + 1
-    folded = 1 if frames == 1 else turns(hop, least)
-    period = 2 * turns(1, -(-least // 2)) if frames == 1 else hop * folded
-    first, bands = [], []
-    for frequency, length in zip(frequencies, lengths, strict=True):
-        begin, values = band(shape, 2 * np.pi * frequency / settings.sr, length, period)
-        j = np.arange(-int(length // 2), int(length // 2) + 1)
-        size = norm_of(shape.at(j / length), settings.norm)
-        gain = (np.sqrt(length) if settings.scale else length) / size
-        first.append(begin)
-        bands.append((gain * values).astype(np.float32))
-    width = np.array([len(values) for values in bands], np.int64)
-    result = ConstantQ(
-        settings.sr, hop, samples, frames, reach, padded, frequencies, lengths, period, folded,
-        np.array(first, np.int64), width, np.append(0, np.cumsum(width)), np.concatenate(bands),
-    )  # fmt: skip
-    for value in (*vars(result).values(), result.turn):
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)
-    return result
-
-
-def _check_nyquist(frequencies: NDArray[np.float64], sr: float, upper_edge: float) -> None:
-    """librosa's condition: half of the equivalent noise bandwidth fits as well."""
-    fits = int(np.count_nonzero(frequencies <= sr / 2 / upper_edge))
-    if fits == 0:
-        raise ValueError(
-            f"fmin takes at most {sr / 2 / upper_edge:g} Hz, so that its filter lies below half "
-            f"the sampling rate of {sr:g} Hz, got {frequencies[0]:g}"
-        )
-    if fits < len(frequencies):
-        raise ValueError(
-            f"n_bins takes at most {fits}, for so many filters lie below half the sampling rate of "
-            f"{sr:g} Hz, got {len(frequencies)}"
-        )
-
 
 _Group = tuple[slice, NDArray[np.int64], NDArray[np.int64], fft.Transform]
 
 
 @dataclass(frozen=True, eq=False)
-class _Analysis:
+class Analysis:
     """Clips of one length, each by one transform or in several blocks of frames."""
 
     plan: ConstantQ  # of a block
@@ -271,11 +53,11 @@ class _Analysis:
                 raise RuntimeError("y was changed by another thread while it was transformed")
             period.forward()
             count = min(plan.frames, self.frames - first)
-            for some, begins, bounds, turned in groups:
-                folded = turned.frequency
-                fold(lines, plan.turn, begins, bounds, plan.weight, 1 / plan.period, folded)
-                turned.backward()
-                out[i, some, first : first + count] = turned.time[:, :count]
+            for some, begins, bounds, inverse in groups:
+                folded = inverse.frequency
+                fold(lines, plan.twiddle, begins, bounds, plan.weight, 1 / plan.period, folded)
+                inverse.backward()
+                out[i, some, first : first + count] = inverse.time[:, :count]
 
     def _groups(self) -> list[_Group]:
         """Filters whose inverse transforms fit into memory at once."""
@@ -298,15 +80,22 @@ class _Analysis:
         return np.pad(clip, width, mode=self.pad_mode)  # type: ignore[call-overload, no-any-return]
 
 
-def _analysis(settings: _Settings, samples: int, pad_mode: str) -> _Analysis:
+def analysis_of(settings: Settings, samples: int, pad_mode: str) -> Analysis:
+    """How clips of ``samples`` are transformed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``pad_mode`` is none or takes longer clips, or the filters do not fit.
+    """
     _validation.choice("pad_mode", pad_mode, PAD_MODES)
     block = max(_BLOCK, 4 * settings.reach)
     frames = 1 + samples // settings.hop
     if samples <= block:
-        plan = _plan(settings, samples, pad_mode != "constant")
+        plan = plan_for(settings, samples, padded=pad_mode != "constant")
         blocks = 1
     else:
-        plan = _plan(settings, block, True)
+        plan = plan_for(settings, block, padded=True)
         blocks = -(-frames // plan.frames)
     if pad_mode in ("reflect", "symmetric"):
         least = plan.reach + 1 + (pad_mode == "reflect")
@@ -315,7 +104,7 @@ def _analysis(settings: _Settings, samples: int, pad_mode: str) -> _Analysis:
                 f"pad_mode={pad_mode!r} with filters of {settings.longest:.0f} samples takes clips "
                 f"of at least {least} samples, got {samples}"
             )
-    return _Analysis(plan, pad_mode, frames, blocks)
+    return Analysis(plan, pad_mode, frames, blocks)
 
 
 def cqt(
@@ -403,10 +192,11 @@ def cqt(
     (3, 60, 32)
     """
     clips, single = _validation.clips("y", y)
-    settings = _settings(
-        sr, hop_length, fmin, n_bins, bins_per_octave, tuning, filter_scale, norm, window, scale
-    )
-    analysis = _analysis(settings, clips.shape[1], pad_mode)
+    settings = Settings.checked(
+        sr=sr, hop_length=hop_length, fmin=fmin, n_bins=n_bins, bins_per_octave=bins_per_octave,
+        tuning=tuning, filter_scale=filter_scale, norm=norm, window=window, scale=scale,
+    )  # fmt: skip
+    analysis = analysis_of(settings, clips.shape[1], pad_mode)
     shape = (len(clips), settings.bins, analysis.frames)[single:]
     if out is None:
         out = _memory.new_array("cqt", shape, np.complex64)

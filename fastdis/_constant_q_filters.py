@@ -92,10 +92,10 @@ def shape_of(window: FilterWindow) -> Shape:
         )
     grid = 0.5 * (fine + fine[::-1])
     ends = np.append(0.5 * (grid[0] + grid[-1]), grid[1:-1])  # a period of it, the end once
-    turned = np.fft.rfft(np.roll(ends, -(len(ends) // 2))).real / len(ends)
-    turned[1:-1] *= 2
-    few = turned[:_COSINES]
-    alike = np.abs(turned[_COSINES:]).max() < 1e-12 and np.abs(few.sum() - grid.max()) < 1e-9
+    cosines = np.fft.rfft(np.roll(ends, -(len(ends) // 2))).real / len(ends)
+    cosines[1:-1] *= 2
+    few = cosines[:_COSINES]
+    alike = np.abs(cosines[_COSINES:]).max() < 1e-12 and np.abs(few.sum() - grid.max()) < 1e-9
     return Shape(grid, few if alike else None)
 
 
@@ -120,14 +120,16 @@ def norm_of(values: NDArray[np.float64], norm: float | None) -> float:
     return float((sizes**norm).sum() ** (1 / norm))
 
 
-def band(shape: Shape, turn: float, length: float, period: int) -> tuple[int, NDArray[np.float64]]:
-    """The first line, and the spectrum from it on, of a filter of ``turn`` radians a sample."""
+def band(
+    shape: Shape, radians: float, length: float, period: int
+) -> tuple[int, NDArray[np.float64]]:
+    """The first line, and the spectrum from it on, of a filter at ``radians`` a sample."""
     lines = period // 2 + 1
-    middle, half = turn / (2 * np.pi) * period, 48 * period / length
+    middle, half = radians / (2 * np.pi) * period, 48 * period / length
     spare = 2 * period / length  # the two outermost side lobes have to be below the limit
     while shape.cosines is not None and half < lines / 4:
         first, last = max(0, int(middle - half)), min(lines, int(middle + half) + 1)
-        values = _closed_form(shape.cosines, first, last, turn, length, period)
+        values = _closed_form(shape.cosines, first, last, radians, length, period)
         begin, heard = _cut(values)
         from_zero, to_end = first == 0, last == lines
         if (from_zero or begin > spare) and (to_end or begin + len(heard) < len(values) - spare):
@@ -135,15 +137,15 @@ def band(shape: Shape, turn: float, length: float, period: int) -> tuple[int, ND
         half *= 4
     j = np.arange(-int(length // 2), int(length // 2) + 1)
     kernel = np.zeros(period, np.complex128)
-    np.add.at(kernel, j % period, shape.at(j / length) * np.exp(1j * turn * j))
+    np.add.at(kernel, j % period, shape.at(j / length) * np.exp(1j * radians * j))
     return _cut(np.fft.fft(kernel)[:lines].real)
 
 
 def _closed_form(
-    cosines: NDArray[np.float64], first: int, last: int, turn: float, length: float, period: int
+    cosines: NDArray[np.float64], first: int, last: int, radians: float, length: float, period: int
 ) -> NDArray[np.float64]:
     lines = np.arange(first, last, dtype=np.float64)
-    theta = 2 * np.pi / period * lines - turn
+    theta = 2 * np.pi / period * lines - radians
     values = np.zeros(last - first)
     for p, share in enumerate(cosines):
         shift = 2 * np.pi * p / length
@@ -158,7 +160,7 @@ def _cut(values: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
     return int(heard[0]), values[heard[0] : heard[-1] + 1]
 
 
-def turns(hop: int, least: int) -> int:
+def period_frames(hop: int, least: int) -> int:
     """The fewest frames of a period of at least ``least`` samples, even and fast to transform."""
     count = max(1, -(-least // hop))
     while hop * count % 2 or not _is_fast(count):

@@ -14,9 +14,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis._constant_q import ConstantQ
 from fastdis._constant_q_filters import FilterWindow, shape_of
-from fastdis._constant_q_frames import Clip, ConstantQFrames, Frames, nearest
+from fastdis._constant_q_operator import Clip, ConstantQOperator, Frames, nearest
+from fastdis._constant_q_plan import ConstantQ
 
 _PER_FILTER = 2  # hops in the shortest filter
 _ROUNDS, _STEPS = 3, 4  # of meeting the asked frames
@@ -37,26 +37,29 @@ def fine_hop(asked: ConstantQ) -> int:
 class Phases:
     """From magnitudes at the frames ``asked`` for, by frames that are ``fine`` enough."""
 
-    asked: ConstantQFrames
-    fine: ConstantQFrames
+    asked: ConstantQOperator
+    fine: ConstantQOperator
     window: FilterWindow
 
     def find(
-        self, magnitude: NDArray[np.float64], turns: NDArray[np.float64] | None, n_iter: int,
+        self, magnitude: NDArray[np.float64], first: NDArray[np.float64] | None, n_iter: int,
         momentum: float,
     ) -> Clip:  # fmt: skip
-        """The clip for ``magnitude (K, frames)``, phases begun at ``turns (K, fine frames)``."""
+        """The clip for ``magnitude (K, frames)``.
+
+        Its phases begin at ``first (K, fine frames)``, in parts of 2 pi, or at 0.
+        """
         between = self._interpolated(magnitude)
-        begun = np.zeros(between.shape) if turns is None else turns
+        begun = np.zeros(between.shape) if first is None else first
         clip = self.fine.synthesise(between * np.exp(2j * np.pi * begun))
         inertia, previous = momentum / (1 + momentum), np.zeros(between.shape, np.complex128)
         for _ in range(n_iter):
             frames = self.fine.analyse(clip)
-            clip = self.fine.synthesise(_turned(between, frames - inertia * previous))
+            clip = self.fine.synthesise(_with_phases(between, frames - inertia * previous))
             previous = frames
         for _ in range(_ROUNDS):
             frames = self.asked.analyse(clip)
-            clip = clip + nearest(self.asked, _turned(magnitude, frames) - frames, _STEPS)
+            clip = clip + nearest(self.asked, _with_phases(magnitude, frames) - frames, _STEPS)
         return clip
 
     def _interpolated(self, magnitude: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -86,7 +89,7 @@ class Phases:
         return share
 
 
-def _turned(magnitude: NDArray[np.float64], like: Frames) -> Frames:
+def _with_phases(magnitude: NDArray[np.float64], like: Frames) -> Frames:
     """``magnitude`` with the phases of ``like``; 0 where that is."""
     size = np.abs(like)
     return like * (magnitude / np.where(size > _SILENCE, size, np.inf))

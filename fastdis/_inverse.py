@@ -21,9 +21,10 @@ from fastdis._threads import parallel_for
 RandomState = int | np.random.RandomState | np.random.Generator | None
 Turns = NDArray[np.float64] | None
 
+CLIPS_DRAWN = 64  # clips whose first phases stand in memory at once
+
 _LEAST_SQUARES_STEPS = 64  # residual within 1 % of the mel's norm of the optimum
 _LONGEST = 2**40  # samples
-_CLIPS_DRAWN = 64  # clips whose first phases stand in memory at once
 
 
 def _squared_windows(framing: Framing, frames: int, samples: int) -> NDArray[np.float64]:
@@ -134,7 +135,7 @@ def synthesis(framing: Framing, name: str, frames: int, length: int | None) -> S
     return Synthesis(framing, frames, samples, taps, scale)
 
 
-def _first_phases(
+def first_phases(
     random_state: RandomState, shape: tuple[int, ...]
 ) -> Callable[[int], NDArray[np.float64]]:
     """Draws turns for the next so many clips; an integer gives every clip the same ones."""
@@ -166,10 +167,10 @@ def find_phases(
             f"length takes a clip of {plan.frames} frames, got {plan.samples} samples, which "
             f"have {plan.framing.frames(plan.samples)}"
         )
-    draw = _first_phases(random_state, magnitudes.shape[1:])
+    draw = first_phases(random_state, magnitudes.shape[1:])
     result = _memory.new_array("griffinlim", (len(magnitudes), plan.samples))
-    for first in range(0, len(magnitudes), _CLIPS_DRAWN):
-        chosen = range(first, min(first + _CLIPS_DRAWN, len(magnitudes)))
+    for first in range(0, len(magnitudes), CLIPS_DRAWN):
+        chosen = range(first, min(first + CLIPS_DRAWN, len(magnitudes)))
         turns = None if init is None else draw(len(chosen))
 
         def work(start: int, stop: int, chosen: range = chosen, turns: Turns = turns) -> None:

@@ -7,24 +7,25 @@ by conjugate gradients.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _memory, _validation
-from fastdis._constant_q import ConstantQ, plan
 from fastdis._constant_q_filters import FilterWindow
 from fastdis._constant_q_pieces import Piece, pieces
-from fastdis._inverse import _CLIPS_DRAWN, RandomState, _first_phases
+from fastdis._constant_q_plan import MOST_BINS, ConstantQ, Settings, TooManyBinsError, plan_for
+from fastdis._inverse import CLIPS_DRAWN, RandomState, first_phases
 from fastdis._threads import parallel_for
 
 if TYPE_CHECKING:  # it imports scipy, which takes longer than a thousand clips
-    from fastdis._constant_q_frames import Clip
+    from fastdis._constant_q_operator import Clip
 
-_LONGEST = 2**40  # samples
+_LONGEST_CLIP = 2**40  # samples
 _SHORTER = "take shorter ones, fewer bins or a smaller hop"
-_TURNS = 2**25  # first phases in memory at once
+_PHASES_DRAWN = 2**25  # first phases in memory at once
 
 
 def clip_samples(name: str, frames: int, hop: int, length: int | None) -> int:
@@ -42,7 +43,7 @@ def clip_samples(name: str, frames: int, hop: int, length: int | None) -> int:
                 f"{name} takes at least 2 frames where there is no length, got {frames}"
             )
         return samples
-    length = _validation.integer("length", length, 1, _LONGEST)
+    length = _validation.integer("length", length, 1, _LONGEST_CLIP)
     if 1 + length // hop != frames:
         raise ValueError(
             f"length takes a clip of {frames} frames, got {length} samples, which have "
@@ -51,22 +52,34 @@ def clip_samples(name: str, frames: int, hop: int, length: int | None) -> int:
     return length
 
 
-def plan_of(name: str, bins: int, samples: int, options: dict[str, Any]) -> ConstantQ:
-    """The plan behind frames ``name`` of so many bins.
+def checked_bins(name: str, bins: int) -> int:
+    """How many bins the frames ``name`` have.
+
+    Raises
+    ------
+    ValueError
+        If no transform has so many.
+    """
+    if not 1 <= bins <= MOST_BINS:
+        raise ValueError(f"{name} takes frames of 1 to {MOST_BINS} bins, got {bins}")
+    return bins
+
+
+def plan_of(name: str, settings: Settings, samples: int) -> ConstantQ:
+    """The plan behind frames ``name`` of so many samples.
 
     Raises
     ------
     TypeError, ValueError
-        If a parameter is out of its range, or so many bins do not fit.
+        If the filters do not fit, or there is no such window.
     MemoryError
         If there is no room for the filters.
     """
-    _memory.require(f"{name}: a clip of {samples:,} samples", 20 * bins * samples, _SHORTER)
+    need = 20 * settings.bins * samples
+    _memory.require(f"{name}: a clip of {samples:,} samples", need, _SHORTER)
     try:
-        return plan(samples, n_bins=bins, **options)
-    except ValueError as error:
-        if not str(error).startswith("n_bins"):
-            raise
+        return plan_for(settings, samples, padded=False)
+    except TooManyBinsError as error:
         raise ValueError(f"{name} takes frames of fewer bins: {error}") from None
 
 
@@ -76,14 +89,6 @@ def as_audio(name: str, clip: Clip) -> NDArray[np.float32]:
     if not peak <= np.finfo(np.float32).max:
         raise ValueError(f"{name} takes values whose audio float32 holds, got a peak of {peak:g}")
     return clip.astype(np.float32)
-
-
-def _options(
-    sr: float, hop_length: int, fmin: float | None, bins_per_octave: int, tuning: float,
-    filter_scale: float, norm: float | None, window: FilterWindow, scale: bool,
-) -> dict[str, Any]:  # fmt: skip
-    """All that :func:`fastdis._constant_q.plan` takes besides lengths."""
-    return dict(locals())
 
 
 def icqt(
@@ -154,19 +159,21 @@ def icqt(
     True
     """
     spectra, single = _validation.spectra("C", C, np.complex64)
-    hop = _validation.integer("hop_length", hop_length)
     count, bins, frames = spectra.shape
-    kept = clip_samples("C", frames, hop, length)
-    options = _options(sr, hop, fmin, bins_per_octave, tuning, filter_scale, norm, window, scale)
-    reach = plan_of("C", bins, 1, options).reach
+    settings = Settings.checked(
+        sr=sr, hop_length=hop_length, fmin=fmin, n_bins=checked_bins("C", bins),
+        bins_per_octave=bins_per_octave, tuning=tuning, filter_scale=filter_scale, norm=norm,
+        window=window, scale=scale,
+    )  # fmt: skip
+    kept = clip_samples("C", frames, settings.hop, length)
     # Where nobody says how long the clip was, it may have gone on almost to a next frame.
-    samples = hop * frames - 1 if length is None else kept
-    cut = pieces(samples, hop, reach)
-    plans = {each.samples: plan_of("C", bins, each.samples, options) for each in cut}
+    samples = settings.hop * frames - 1 if length is None else kept
+    cut = pieces(samples, settings.hop, settings.reach)
+    plans = {each.samples: plan_of("C", settings, each.samples) for each in cut}
     result = _memory.new_array("icqt", (count, kept))
     result[:] = 0
-    for turn in (0, 1):  # pieces of one turn do not overlap
-        some = cut[turn::2]
+    for parity in (0, 1):  # pieces of one parity do not overlap
+        some = cut[parity::2]
 
         def work(start: int, stop: int, some: list[Piece] = some) -> None:
             for item in range(start, stop):
@@ -181,14 +188,14 @@ def _invert(
     piece: Piece, chosen: ConstantQ, spectrum: NDArray[np.complex64], out: NDArray[np.float32]
 ) -> None:
     """Add the piece's samples to those of its clip."""
-    from fastdis._constant_q_frames import frames_of, nearest
+    from fastdis._constant_q_operator import nearest, operator_of
 
-    frames = frames_of(chosen)
+    operator = operator_of(chosen)
     some = spectrum[:, piece.first : piece.first + len(piece.weight)].astype(np.complex128)
-    wanted = some * piece.weight / frames.gain
+    wanted = some * piece.weight / operator.gain
     begin = piece.first * chosen.hop
     part = out[begin : begin + piece.samples]
-    part += as_audio("C", nearest(frames, wanted)[: len(part)])
+    part += as_audio("C", nearest(operator, wanted)[: len(part)])
 
 
 def griffinlim_cqt(
@@ -257,7 +264,7 @@ def griffinlim_cqt(
     >>> griffinlim_cqt(C, length=2000, random_state=0, **at).shape
     (2000,)
     """
-    from fastdis._constant_q_frames import frames_of
+    from fastdis._constant_q_operator import operator_of
     from fastdis._constant_q_phases import Phases, fine_hop
 
     magnitudes, single = _validation.spectra("C", C)
@@ -265,27 +272,30 @@ def griffinlim_cqt(
     momentum = _validation.number("momentum", momentum, 0, 1)
     if init is not None:
         _validation.choice("init", init, ("random",))
-    hop = _validation.integer("hop_length", hop_length)
     count, bins, frames = magnitudes.shape
-    samples = clip_samples("C", frames, hop, length)
-    options = _options(sr, hop, fmin, bins_per_octave, tuning, filter_scale, norm, window, scale)
-    asked = plan_of("C", bins, samples, options)
-    fine = plan_of("C", bins, samples, options | {"hop_length": fine_hop(asked)})
-    phases = Phases(frames_of(asked), frames_of(fine), window)
-    draw = _first_phases(random_state, (bins, fine.frames))
+    settings = Settings.checked(
+        sr=sr, hop_length=hop_length, fmin=fmin, n_bins=checked_bins("C", bins),
+        bins_per_octave=bins_per_octave, tuning=tuning, filter_scale=filter_scale, norm=norm,
+        window=window, scale=scale,
+    )  # fmt: skip
+    samples = clip_samples("C", frames, settings.hop, length)
+    asked = plan_of("C", settings, samples)
+    fine = plan_of("C", replace(settings, hop=fine_hop(asked)), samples)
+    search = Phases(operator_of(asked), operator_of(fine), window)
+    draw = first_phases(random_state, (bins, fine.frames))
     result = _memory.new_array("griffinlim_cqt", (count, samples))
-    at_once = max(1, min(_CLIPS_DRAWN, _TURNS // (bins * fine.frames)))
+    at_once = max(1, min(CLIPS_DRAWN, _PHASES_DRAWN // (bins * fine.frames)))
     for first in range(0, count, at_once):
         chosen = range(first, min(first + at_once, count))
-        turns = None if init is None else draw(len(chosen))
+        phases = None if init is None else draw(len(chosen))
 
         def work(
-            start: int, stop: int, chosen: range = chosen, turns: NDArray[Any] | None = turns
+            start: int, stop: int, chosen: range = chosen, phases: NDArray[Any] | None = phases
         ) -> None:
             for j in range(start, stop):
-                begun = None if turns is None else turns[j]
-                wanted = magnitudes[chosen[j]] / phases.asked.gain
-                result[chosen[j]] = as_audio("C", phases.find(wanted, begun, n_iter, momentum))
+                begun = None if phases is None else phases[j]
+                wanted = magnitudes[chosen[j]] / search.asked.gain
+                result[chosen[j]] = as_audio("C", search.find(wanted, begun, n_iter, momentum))
 
         parallel_for(work, len(chosen))
     return result[0] if single else result

@@ -6,13 +6,17 @@ import pytest
 
 from fastdis import _constant_q
 from fastdis import _constant_q_filters as filters_of
-from fastdis._constant_q import plan
 from fastdis._constant_q_filters import Shape, band, shape_of
+from fastdis._constant_q_plan import Settings, plan_for
 from fastdis.features import cqt
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_fft=.* is too large")
 
 SMALL = {"sr": 8000, "fmin": 200.0, "n_bins": 24, "hop_length": 100}
+
+
+def filters_for(samples, **options):
+    return plan_for(Settings.checked(**options), samples, padded=False)
 
 
 def tone(frequency, sr, seconds=2.0):
@@ -21,7 +25,7 @@ def tone(frequency, sr, seconds=2.0):
 
 def by_hand(y, window="hann", norm=1, scale=True, analytic=True, **options):
     """The sum over the filters' samples in float64, of the positive frequencies of ``y``."""
-    filters = plan(len(y), window=window, norm=norm, scale=scale, **options)
+    filters = filters_for(len(y), window=window, norm=norm, scale=scale, **options)
     side = filters.reach + 1
     padded = np.pad(y.astype(np.float64), 4 * side)
     if analytic:
@@ -34,9 +38,9 @@ def by_hand(y, window="hann", norm=1, scale=True, analytic=True, **options):
         taps = shape_of(window).at(j / length)
         size = {None: 1, np.inf: taps.max(), 1: taps.sum(), 2: np.sqrt(taps @ taps)}[norm]
         taps = taps * (np.sqrt(length) if scale else length) / size
-        turned = taps * np.exp(-2j * np.pi * frequency / filters.sr * j)
+        kernel = taps * np.exp(-2j * np.pi * frequency / filters.sr * j)
         starts = 4 * side + filters.hop * np.arange(filters.frames)
-        result[k] = padded[starts[:, None] + j] @ turned
+        result[k] = padded[starts[:, None] + j] @ kernel
     return result
 
 
@@ -95,7 +99,7 @@ def test_phases_are_librosas():
 @pytest.mark.parametrize("norm", [2, np.inf])
 def test_other_norms_are_librosas_times_what_its_halved_rates_leave(norm):
     options = {"sr": 16000, "fmin": 100.0, "n_bins": 72, "hop_length": 256, "norm": norm}
-    filters = plan(32000, **options)
+    filters = filters_for(32000, **options)
     for k in (4, 16, 28, 40, 52, 64):  # once an octave
         y = tone(filters.frequencies[k], 16000)
         found, expected = np.abs(cqt(y, **options))[k, 62], np.abs(librosa.cqt(y, **options))[k, 62]
@@ -111,7 +115,7 @@ def test_no_bands_of_octaves_on_a_sweep(norm):
     y = np.sin(2 * np.pi * low * np.expm1(rate * t) / rate)
     options = {"sr": sr, "hop_length": 64, "fmin": 130.8, "n_bins": 60, "norm": norm}
     peaks = np.abs(cqt(y, **options)).max(axis=1)
-    lengths = plan(sr, **options).lengths
+    lengths = filters_for(sr, **options).lengths
     level = np.log(peaks / lengths ** (0.5 if norm == 1 else 1.0))
     assert np.abs(np.diff(level)).max() < 1e-3  # 0.01 dB from any bin to the next
     assert np.ptp(level) < 6e-3
@@ -119,7 +123,7 @@ def test_no_bands_of_octaves_on_a_sweep(norm):
 
 def test_every_filter_answers_alike():
     options = {"sr": 16000, "fmin": 100.0, "n_bins": 60, "hop_length": 777}
-    filters = plan(16000, **options)
+    filters = filters_for(16000, **options)
     for off in (0.0, 0.5, 1.5):
         tones = [tone(f * 2 ** (off / 12), 16000, 1.0) for f in filters.frequencies]
         answers = np.abs(cqt(np.array(tones), **options))[np.arange(60), np.arange(60), 10]
@@ -161,11 +165,11 @@ def test_it_is_its_definition_in_float64(rng, options, at_most):
 def test_a_spectrum_in_closed_form_is_the_transformed_one(monkeypatch, window):
     shape, period = shape_of(window), 40_000
     assert len(shape.cosines) <= 6
-    for turn, length in ((0.02, 3000.7), (1.3, 1200.2), (3.1, 901.0)):
-        first, values = band(shape, turn, length, period)
+    for radians, length in ((0.02, 3000.7), (1.3, 1200.2), (3.1, 901.0)):
+        first, values = band(shape, radians, length, period)
         with monkeypatch.context() as patch:
             patch.setattr(filters_of, "_closed_form", None)  # would fail if it was called
-            begin, expected = band(Shape(shape.grid, None), turn, length, period)
+            begin, expected = band(Shape(shape.grid, None), radians, length, period)
         assert abs(begin - first) <= 2
         assert abs(begin + len(expected) - first - len(values)) <= 2
         low, high = max(begin, first), min(begin + len(expected), first + len(values))
@@ -194,7 +198,7 @@ def test_any_hop_takes_its_frames_out_of_all(rng):
 def test_a_filter_longer_than_the_clip_sees_zeros():
     options = {"sr": 8000, "hop_length": 128, "n_bins": 80}
     short = tone(50.0, 8000, 0.1)
-    assert plan(800, **options).lengths[0] > 5 * 800
+    assert filters_for(800, **options).lengths[0] > 5 * 800
     padded = np.pad(short, (1280, 7000))
     found, expected = cqt(short, **options), cqt(padded, **options)[:, 10:17]
     assert found.shape == (80, 7)
@@ -211,7 +215,7 @@ def test_a_clip_of_few_samples(samples):
 @pytest.mark.parametrize("mode", ["edge", "linear_ramp", "reflect", "symmetric"])
 def test_pad_modes_extend_the_clip(rng, mode):
     y = rng.standard_normal(3000)
-    reach = plan(3000, **SMALL).reach
+    reach = filters_for(3000, **SMALL).reach
     assert reach % SMALL["hop_length"] != 0
     found = cqt(y, pad_mode=mode, **SMALL)
     hops = -(-(reach + 1) // 100)
@@ -246,7 +250,7 @@ def test_short_filters_and_a_single_one(rng, monkeypatch, hop):
     for count in (1, 3):
         options = SMALL | {"hop_length": hop, "n_bins": count, "filter_scale": 2e-3, "fmin": 150.0}
         expected = by_hand(y, **options)
-        assert plan(600, **options).reach == 0
+        assert filters_for(600, **options).reach == 0
         assert np.abs(cqt(y, **options) - expected).max() <= 0.06 * np.abs(expected).max()
         with monkeypatch.context() as patch:
             patch.setattr(_constant_q, "_FOLDED", 1)
@@ -361,9 +365,9 @@ def test_bins_beyond_nyquist_say_how_many_fit():
 
 
 def test_a_plan_is_made_once_and_cannot_be_changed():
-    first = plan(4000, **SMALL)
-    assert plan(4000, **SMALL) is first
-    assert plan(4001, **SMALL) is not first
+    first = filters_for(4000, **SMALL)
+    assert filters_for(4000, **SMALL) is first
+    assert filters_for(4001, **SMALL) is not first
     assert first.period == first.hop * first.folded
     assert first.period >= 4000 + first.reach + 1
     assert (first.first >= 0).all()

@@ -5,17 +5,21 @@ import itertools
 import numpy as np
 import pytest
 
-from fastdis import _constant_q_frames, _constant_q_pieces, _memory, synthesis
-from fastdis._constant_q import plan
-from fastdis._constant_q_frames import frames_of, nearest
+from fastdis import _constant_q_operator, _constant_q_pieces, _memory, synthesis
+from fastdis._constant_q_operator import nearest, operator_of
 from fastdis._constant_q_phases import Phases, fine_hop
 from fastdis._constant_q_pieces import pieces
+from fastdis._constant_q_plan import Settings, plan_for
 from fastdis.features import cqt, griffinlim_cqt, icqt
 
 # To near half the sampling rate, at a hop below half of the shortest filter.
 INVERTIBLE = {"sr": 8000, "fmin": 50.0, "hop_length": 16}
 BINS = 76
 COARSE = {"sr": 8000, "fmin": 100.0, "hop_length": 128}  # almost three of the shortest filters
+
+
+def filters_for(samples, **options):
+    return plan_for(Settings.checked(**options), samples, padded=False)
 
 
 def tones(sample_rate, duration, f0=None, **options):
@@ -46,38 +50,38 @@ def off(found, expected):
 )  # fmt: skip
 def test_analysis_is_cqt_and_has_its_adjoint(rng, samples, options):
     options = {"sr": 8000, "fmin": 200.0, "n_bins": 40} | options
-    frames = frames_of(plan(samples, **options))
+    operator = operator_of(filters_for(samples, **options))
     y = rng.standard_normal(samples)
-    C = frames.analyse(y)
-    assert off(cqt(y, **options), C * frames.gain) < 1e-6
+    C = operator.analyse(y)
+    assert off(cqt(y, **options), C * operator.gain) < 1e-6
     D = rng.standard_normal(C.shape) + 1j * rng.standard_normal(C.shape)
-    assert np.isclose((C.conj() * D).real.sum(), (y * frames.adjoint(D)).sum(), rtol=1e-12)
+    assert np.isclose((C.conj() * D).real.sum(), (y * operator.adjoint(D)).sum(), rtol=1e-12)
     other = rng.standard_normal(samples)
-    assert np.isclose(other @ frames.divided(y), y @ frames.divided(other), rtol=1e-12)
-    assert y @ frames.divided(y) > 0
+    assert np.isclose(other @ operator.divided(y), y @ operator.divided(other), rtol=1e-12)
+    assert y @ operator.divided(y) > 0
 
 
 def test_nearest_is_the_least_squares_solution(rng, monkeypatch):
-    frames = frames_of(plan(240, sr=8000, fmin=400.0, n_bins=38, hop_length=16))
-    columns = np.stack([frames.analyse(each).ravel() for each in np.eye(240)], axis=1)
+    operator = operator_of(filters_for(240, sr=8000, fmin=400.0, n_bins=38, hop_length=16))
+    columns = np.stack([operator.analyse(each).ravel() for each in np.eye(240)], axis=1)
     matrix = np.concatenate([columns.real, columns.imag])
     y = rng.standard_normal(240)
-    C = frames.analyse(y)
+    C = operator.analyse(y)
     C = C + 0.1 * (rng.standard_normal(C.shape) + 1j * rng.standard_normal(C.shape)) * C.std()
     wanted = np.concatenate([C.real.ravel(), C.imag.ravel()])
     solution, *_ = np.linalg.lstsq(matrix, wanted)
     least = np.linalg.norm(matrix @ solution - wanted)
-    monkeypatch.setattr(_constant_q_frames, "_FLAT", 1e-9)
-    found = np.linalg.norm(matrix @ nearest(frames, C, 1000) - wanted)
+    monkeypatch.setattr(_constant_q_operator, "_FLAT", 1e-9)
+    found = np.linalg.norm(matrix @ nearest(operator, C, 1000) - wanted)
     assert least <= found <= least * (1 + 1e-6)
     assert least > 0.05 * np.linalg.norm(wanted)  # there was something to disagree about
 
 
 def test_frames_in_float64_are_inverted_beyond_float32(monkeypatch):
-    monkeypatch.setattr(_constant_q_frames, "_FLAT", 1e-12)
-    frames = frames_of(plan(1000, n_bins=BINS, **INVERTIBLE))
+    monkeypatch.setattr(_constant_q_operator, "_FLAT", 1e-12)
+    operator = operator_of(filters_for(1000, n_bins=BINS, **INVERTIBLE))
     y = tones(8000, 0.125, [300.0])[0].astype(np.float64)
-    assert snr_db(y, nearest(frames, frames.analyse(y), 400)) > 120
+    assert snr_db(y, nearest(operator, operator.analyse(y), 400)) > 120
 
 
 # --- icqt -----------------------------------------------------------------------------------------
@@ -189,7 +193,7 @@ def test_long_clips_come_back_in_pieces(monkeypatch):
     whole = icqt(C, length=10400, **options)
     monkeypatch.setattr(_constant_q_pieces, "_PIECE", 2048)
     monkeypatch.setattr(_constant_q_pieces, "_PER_FADE", 2)
-    assert len(pieces(10400, 16, plan(1, n_bins=65, **options).reach)) >= 3
+    assert len(pieces(10400, 16, Settings.checked(n_bins=65, **options).reach)) >= 3
     found = icqt(C, length=10400, **options)
     assert (found != whole).any()
     assert snr_db(y, found).min() > 50
@@ -225,14 +229,17 @@ def test_griffinlim_at_other_hops(options, more):
 
 
 def test_the_fine_hop_divides_the_asked_if_it_can():
-    asked = [plan(2000, n_bins=60, **COARSE | {"hop_length": hop}) for hop in (16, 128, 127, 66)]
+    asked = [
+        filters_for(2000, n_bins=60, **COARSE | {"hop_length": hop}) for hop in (16, 128, 127, 66)
+    ]
     assert asked[0].lengths[-1] // 2 == 22
     assert [fine_hop(each) for each in asked] == [16, 16, 22, 22]
 
 
 def test_between_frames_a_steady_tone_has_its_magnitudes():
     asked, fine = (
-        frames_of(plan(2000, n_bins=60, **COARSE | {"hop_length": hop})) for hop in (128, 16)
+        operator_of(filters_for(2000, n_bins=60, **COARSE | {"hop_length": hop}))
+        for hop in (128, 16)
     )
     for k in (5, 30, 59):  # filters longer than the clip, and shorter than the hop
         y = np.sin(2 * np.pi * asked.plan.frequencies[k] / 8000 * np.arange(2000))
@@ -277,8 +284,9 @@ GOOD = np.ones((60, 16), np.float32)
     [
         (np.full((60, 16), np.nan), {}, ValueError, "C takes finite values, got"),
         (np.ones(60), {}, ValueError, r"C takes 2 or 3 dimension\(s\)"),
-        (np.ones((80, 16)), {}, ValueError, "C takes frames of fewer bins: n_bins takes at most"),
-        (np.ones((0, 16)), {}, ValueError, "n_bins takes an integer >= 1"),
+        (np.ones((80, 16)), {}, ValueError, "^C takes frames of fewer bins: n_bins takes at most"),
+        (np.ones((0, 16)), {}, ValueError, "C takes frames of 1 to 1048576 bins, got 0"),
+        (np.ones((2**20 + 1, 2)), {}, ValueError, "C takes frames of 1 to .*, got 1048577"),
         (np.ones((60, 0)), {}, ValueError, "C takes at least 2 frames where .* got 0"),
         (np.ones((60, 1)), {}, ValueError, "C takes at least 2 frames where .* got 1"),
         (GOOD, {"length": 1919}, ValueError, "length takes a clip of 16 frames, got 1919 samples"),
@@ -286,7 +294,7 @@ GOOD = np.ones((60, 16), np.float32)
         (GOOD, {"length": 0}, ValueError, "length takes an integer >= 1"),
         (GOOD, {"length": 2000.0}, TypeError, "length takes an integer >= 1"),
         (GOOD, {"hop_length": 0}, ValueError, "hop_length takes an integer >= 1"),
-        (GOOD, {"fmin": 5000.0}, ValueError, "fmin takes at most"),
+        (GOOD, {"fmin": 5000.0}, ValueError, "^fmin takes at most"),
         (GOOD, {"window": "hanned"}, ValueError, "window takes a name"),
         (GOOD, {"scale": 1}, TypeError, "scale takes True or False"),
         (1e29 * GOOD, {"norm": 0.2}, ValueError, "C takes values whose audio float32 holds"),

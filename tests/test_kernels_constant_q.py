@@ -23,10 +23,10 @@ CASES = [
 
 def _arguments(rng, half, lines, bands):
     packed = (rng.standard_normal(half) + 1j * rng.standard_normal(half)).astype(np.complex64)
-    turn = (0.5 * np.exp(-1j * np.pi * np.arange(lines) / half)).astype(np.complex64)
+    twiddle = (0.5 * np.exp(-1j * np.pi * np.arange(lines) / half)).astype(np.complex64)
     first, width = np.array(bands, np.int64).T.copy()
     offset = np.append(0, np.cumsum(width))
-    return packed, turn, first, offset, rng.standard_normal(offset[-1]).astype(np.float32)
+    return packed, twiddle, first, offset, rng.standard_normal(offset[-1]).astype(np.float32)
 
 
 def test_every_kernel_has_a_twin():
@@ -50,20 +50,20 @@ def test_fold_bands(rng, half, length, lines, bands):
 
 
 def test_fold_bands_takes_some_of_the_bands(rng):
-    packed, turn, first, offset, weight = _arguments(rng, *CASES[0][::2], CASES[0][3])
+    packed, twiddle, first, offset, weight = _arguments(rng, *CASES[0][::2], CASES[0][3])
     every, some = np.empty((4, 24), np.complex64), np.empty((2, 24), np.complex64)
-    native.fold_bands(packed, turn, first, offset, weight, 1.0, every)
-    native.fold_bands(packed, turn, first[1:3], offset[1:4], weight, 1.0, some)
+    native.fold_bands(packed, twiddle, first, offset, weight, 1.0, every)
+    native.fold_bands(packed, twiddle, first[1:3], offset[1:4], weight, 1.0, some)
     np.testing.assert_array_equal(some, every[1:3])
 
 
 def test_fold_bands_is_a_real_transform_folded(rng):
     half, length = 60, 12
     y = rng.standard_normal(2 * half)
-    _, turn, first, offset, weight = _arguments(rng, half, half + 1, [(0, 61), (13, 5)])
+    _, twiddle, first, offset, weight = _arguments(rng, half, half + 1, [(0, 61), (13, 5)])
     packed = np.fft.fft(y[::2] + 1j * y[1::2]).astype(np.complex64)
     found = np.empty((2, length), np.complex64)
-    native.fold_bands(packed, turn, first, offset, weight, 1.0, found)
+    native.fold_bands(packed, twiddle, first, offset, weight, 1.0, found)
     expected = np.zeros((2, length), complex)
     for k in range(2):
         taps = weight[offset[k] : offset[k + 1]]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastdis._bench.features import FRAMES, HOP, batches, clips
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, of_peak, pick
 from fastdis._bench.synthesis import CLIP_BYTES, RATE
-from fastdis._constant_q import C1, plan
+from fastdis._constant_q_plan import C1, ConstantQ, Settings, plan_for
 from fastdis.features import cqt
 
 BINS, PER_OCTAVE = 60, 12
@@ -24,9 +24,13 @@ _OPTIONS: dict[str, Any] = {"sr": RATE, "hop_length": HOP, "n_bins": BINS}
 _ROUGHLY = 0.08  # of the peak: librosa's first and last frames of noise, at its lowered rates
 
 
+def _filters() -> ConstantQ:
+    return plan_for(Settings.checked(**_OPTIONS), RATE, padded=False)
+
+
 def _multiply_adds() -> float:
     """A clip: a real transform, its lines, every filter's weights, and the frames' transforms."""
-    filters = plan(RATE, **_OPTIONS)
+    filters = _filters()
     frames = 2.5 * BINS * filters.folded * np.log2(filters.folded)
     weights = 2 * filters.width.sum()
     return float(1.25 * filters.period * np.log2(filters.period) + weights + frames)
@@ -34,7 +38,7 @@ def _multiply_adds() -> float:
 
 def exact(audio: NDArray[np.floating[Any]]) -> NDArray[np.complex128]:
     """The transform in float64, ``(B, BINS, FRAMES)``: sums over each filter's samples."""
-    filters = plan(RATE, **_OPTIONS)
+    filters = _filters()
     reach = filters.reach + 1
     padded = np.pad(audio.astype(np.float64), ((0, 0), (reach, reach)))
     result = np.empty((len(audio), BINS, FRAMES), np.complex128)

@@ -6,22 +6,27 @@ of amplitude 1/2 has in any, the same for every clip of every set.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation, features
+from fastdis._constant_q import analysis_of
+from fastdis._constant_q_plan import Settings
 from fastdis.features import power_to_db
 
 Array = NDArray[np.float32]
 
 N_FFT, HOP_LENGTH, N_MELS = 256, 128, 64
-FMIN, N_BINS, BINS_PER_OCTAVE = 100.0, 60, 12
+N_BINS, FMIN = 60, 100.0
 DYNAMIC_RANGE_DB = 80.0
 FULL_SCALE = 0.5  # amplitude of the sine that reaches 1
 _FAINTEST = 1e-10  # power, far below the range of any of them
+_FILTERS: dict[str, Any] = {"hop_length": HOP_LENGTH, "fmin": FMIN, "bins_per_octave": 12}
 
 
 class Representation(ABC):
@@ -60,6 +65,12 @@ class Waveform(Representation):
     def to_audio(self, x: Array) -> Array:
         """The features themselves."""
         return x[:, 0, 0]
+
+
+def _power_of(spectra: NDArray[np.complex64]) -> Array:
+    power: Array = np.square(spectra.real)
+    power += np.square(spectra.imag)
+    return power
 
 
 class _LogMagnitude(Representation):
@@ -107,10 +118,7 @@ class Spectrogram(_LogMagnitude):
         return bins
 
     def _power(self, audio: ArrayLike) -> Array:
-        spectra = features.stft(audio, n_fft=N_FFT, hop_length=HOP_LENGTH)
-        power: Array = np.square(spectra.real)
-        power += np.square(spectra.imag)
-        return power
+        return _power_of(features.stft(audio, n_fft=N_FFT, hop_length=HOP_LENGTH))
 
     def _invert(self, power: Array) -> Array:
         return features.griffinlim(
@@ -157,32 +165,26 @@ class CQT(_LogMagnitude):
     length, so that white noise is as loud in all bins; the longest filter sets the full scale.
     """
 
-    @cached_property
-    def frequencies(self) -> NDArray[np.float64]:  # type: ignore[override]
-        """The middle of each bin in Hz."""
-        return FMIN * 2.0 ** (np.arange(N_BINS) / BINS_PER_OCTAVE)
-
-    @cached_property
-    def full_scale(self) -> float:  # type: ignore[override]
-        """The most that a sine has in any bin: in the lowest one."""
-        ratio = 2.0 ** (2 / BINS_PER_OCTAVE)
-        longest = (ratio + 1) / (ratio - 1) * self.sample_rate / FMIN  # samples
-        return float((FULL_SCALE / 2) ** 2 * longest)
+    def __init__(self, sample_rate: int, samples: int) -> None:
+        least, most = Settings.checked(n_bins=N_BINS, **_FILTERS).rates  # of whatever rate itself
+        if not least <= sample_rate <= most:
+            raise ValueError(
+                f"sample_rate takes {math.ceil(least)} to {math.floor(most)} Hz for representation "
+                f"'cqt', got {sample_rate}"
+            )
+        settings = Settings.checked(sr=sample_rate, n_bins=N_BINS, **_FILTERS)
+        plan = analysis_of(settings, samples, "constant").plan
+        self.frequencies = plan.frequencies
+        self.full_scale = float((FULL_SCALE / 2) ** 2 * plan.lengths.max())
+        super().__init__(sample_rate, samples)
 
     def _power(self, audio: ArrayLike) -> Array:
-        spectra = features.cqt(
-            audio, sr=self.sample_rate, hop_length=HOP_LENGTH, fmin=FMIN, n_bins=N_BINS,
-            bins_per_octave=BINS_PER_OCTAVE,
-        )  # fmt: skip
-        power: Array = np.square(spectra.real)
-        power += np.square(spectra.imag)
-        return power
+        return _power_of(features.cqt(audio, sr=self.sample_rate, n_bins=N_BINS, **_FILTERS))
 
     def _invert(self, power: Array) -> Array:
         return features.griffinlim_cqt(
-            np.sqrt(power), sr=self.sample_rate, hop_length=HOP_LENGTH, fmin=FMIN,
-            bins_per_octave=BINS_PER_OCTAVE, length=self.samples, random_state=0,
-        )  # fmt: skip
+            np.sqrt(power), sr=self.sample_rate, length=self.samples, random_state=0, **_FILTERS
+        )
 
 
 REPRESENTATIONS: dict[str, type[Waveform] | type[Spectrogram] | type[Mel] | type[CQT]] = {

@@ -14,11 +14,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from fastdis import _memory
-from fastdis._constant_q import ConstantQ, _Analysis, _analysis, _settings
+from fastdis._constant_q import Analysis, analysis_of
 from fastdis._constant_q_filters import FilterWindow
+from fastdis._constant_q_plan import ConstantQ, Settings
 from fastdis._framing import PAD_MODES
 from fastdis._validation import choice
-from fastdis.nn._spectral import _pad
+from fastdis.nn._spectral import pad_ends
 from fastdis.nn._tensors import Module, clips, from_host, in_chunks, product
 
 _LENGTHS = 4  # of clips whose filters are kept
@@ -66,11 +67,12 @@ class CQT(Module):
         pad_mode: str = "constant",
     ) -> None:
         super().__init__()
-        self.settings = _settings(
-            sr, hop_length, fmin, n_bins, bins_per_octave, tuning, filter_scale, norm, window, scale
-        )
+        self.settings = Settings.checked(
+            sr=sr, hop_length=hop_length, fmin=fmin, n_bins=n_bins, bins_per_octave=bins_per_octave,
+            tuning=tuning, filter_scale=filter_scale, norm=norm, window=window, scale=scale,
+        )  # fmt: skip
         self.pad_mode = choice("pad_mode", pad_mode, PAD_MODES)
-        plan = _analysis(self.settings, 1, "constant").plan  # the filters are checked
+        plan = analysis_of(self.settings, 1, "constant").plan  # the filters are checked
         self.register_buffer("frequencies", torch.tensor(plan.frequencies), persistent=False)
         self._filters: OrderedDict[tuple[ConstantQ, torch.device], Tensor] = OrderedDict()
 
@@ -101,7 +103,7 @@ class CQT(Module):
             If there is no room for the filters.
         """
         audio, single = clips("y", y, self.frequencies.device)
-        analysis = _analysis(self.settings, audio.shape[1], self.pad_mode)
+        analysis = analysis_of(self.settings, audio.shape[1], self.pad_mode)
         plan, filters = analysis.plan, self._filters_of(analysis.plan)
         block_bytes = 12 * plan.period + 16 * filters[:, 0].numel() + 24 * plan.bins * plan.folded
         clip_bytes = analysis.blocks * block_bytes
@@ -118,35 +120,35 @@ class CQT(Module):
         """``W_k[r + L q] / N`` as ``(L, K, Q)``."""
         key = (plan, self.frequencies.device)
         if key not in self._filters:
-            turns = -(-plan.lines // plan.folded)
-            need = 12 * plan.bins * turns * plan.folded
+            folds = -(-plan.lines // plan.folded)
+            need = 12 * plan.bins * folds * plan.folded
             _memory.require("CQT, for its filters,", need, "take fewer bins or a larger hop")
-            dense = np.zeros((plan.bins, turns * plan.folded), np.float32)
+            dense = np.zeros((plan.bins, folds * plan.folded), np.float32)
             for k, first in enumerate(plan.first):
                 weight = plan.weight[plan.offset[k] : plan.offset[k + 1]]
                 dense[k, first : first + len(weight)] = weight / plan.period
-            by_residue = dense.reshape(plan.bins, turns, plan.folded).transpose(2, 0, 1)
+            by_residue = dense.reshape(plan.bins, folds, plan.folded).transpose(2, 0, 1)
             self._filters[key] = from_host(np.ascontiguousarray(by_residue), key[1])
             if len(self._filters) > _LENGTHS:
                 self._filters.popitem(last=False)
         self._filters.move_to_end(key)
         return self._filters[key]
 
-    def _frames(self, y: Tensor, analysis: _Analysis, filters: Tensor) -> Tensor:
+    def _frames(self, y: Tensor, analysis: Analysis, filters: Tensor) -> Tensor:
         plan = analysis.plan
-        folded, turns = filters.shape[0], filters.shape[2]
+        folded, folds = filters.shape[0], filters.shape[2]
         spectra = torch.fft.rfft(self._periods(y, analysis))[:, : plan.lines]
-        rest = folded * turns - plan.lines
+        rest = folded * folds - plan.lines
         lines = functional.pad(torch.view_as_real(spectra), (0, 0, 0, rest))
-        by_residue = lines.reshape(-1, turns, folded, 2).permute(2, 1, 0, 3).flatten(2)
-        turned = product(filters, by_residue).reshape(folded, plan.bins, -1, 2)
-        by_block = torch.view_as_complex(turned.permute(2, 1, 0, 3).contiguous())
+        by_residue = lines.reshape(-1, folds, folded, 2).permute(2, 1, 0, 3).flatten(2)
+        products = product(filters, by_residue).reshape(folded, plan.bins, -1, 2)
+        by_block = torch.view_as_complex(products.permute(2, 1, 0, 3).contiguous())
         frames = torch.fft.ifft(by_block, norm="forward")[..., : plan.frames]
         blocks = frames.reshape(len(y), analysis.blocks, plan.bins, plan.frames).transpose(1, 2)
         result: Tensor = blocks.flatten(2)[..., : analysis.frames]
         return result
 
-    def _periods(self, y: Tensor, analysis: _Analysis) -> Tensor:
+    def _periods(self, y: Tensor, analysis: Analysis) -> Tensor:
         """Blocks ``(B blocks, N)``; what precedes one stands at the end of its period."""
         plan, reach = analysis.plan, analysis.plan.reach
         if not plan.padded:
@@ -154,8 +156,8 @@ class CQT(Module):
         if self.pad_mode == "constant":
             y = functional.pad(y, (reach, reach + 1))
         else:
-            after = _pad(y, reach + 1, self.pad_mode)[:, -reach - 1 :]
-            y = torch.cat([_pad(y, reach, self.pad_mode)[:, :reach], y, after], dim=1)
+            after = pad_ends(y, reach + 1, self.pad_mode)[:, -reach - 1 :]
+            y = torch.cat([pad_ends(y, reach, self.pad_mode)[:, :reach], y, after], dim=1)
         span, step = plan.samples + 2 * reach + 1, plan.frames * plan.hop
         y = functional.pad(y, (0, (analysis.blocks - 1) * step + span - y.shape[1]))
         blocks = y.unfold(1, span, step).flatten(0, 1)

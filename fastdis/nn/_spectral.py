@@ -36,7 +36,7 @@ class _Framed(Module):
         """``(B, T)`` to ``(B, frames, F)``: frames before frequencies, as they are computed."""
         frame = self.framing
         if frame.center:
-            y = _pad(y, frame.pad, frame.pad_mode)
+            y = pad_ends(y, frame.pad, frame.pad_mode)
         spectra: Tensor = torch.fft.rfft(y.unfold(-1, frame.n_fft, frame.hop) * self.window)
         return spectra
 
@@ -219,7 +219,7 @@ class MelSpectrogram(_Framed):
         return f"{super().extra_repr()}, power={self.power:g}, n_mels={len(self.filters)}"
 
 
-def _pad(y: Tensor, pad: int, mode: str) -> Tensor:
+def pad_ends(y: Tensor, pad: int, mode: str) -> Tensor:
     """``numpy.pad`` of the last axis by ``pad`` on either side."""
     if mode == "constant":
         return functional.pad(y, (pad, pad))
