@@ -130,11 +130,12 @@ def cqt(
     ``Q = filter_scale (r + 1) / (r - 1)`` with ``r = 2 ** (2 / bins_per_octave)``.
 
     Every filter works at the full sampling rate, so that levels do not step from octave to octave.
-    On steady tones librosa 0.11 gives the same magnitudes within 1% of the peak for a ``norm`` of 1
-    and filters of 90 samples or more, which it rounds to whole samples at its lowered rates; within
-    0.1% where it neither halves the rate, as for an odd hop, nor leaves out small values
-    (``sparsity=0``). For another norm p, its values are ours times ``2 ** (-n (1 - 1 / p))`` in an
-    octave for which it has halved the rate n times.
+    On steady tones librosa 0.11 has the same magnitudes for a ``norm`` of 1: within 1% of the peak
+    where all filters have 90 samples or more at the rates to which it lowers their octaves, as by
+    its defaults, for it rounds them to whole samples there; within 2% for the 42 to 85 samples of
+    60 bins from 100 Hz at 8 kHz; and long filters within 0.1% where it neither halves the rate, as
+    for an odd hop, nor leaves out small values (``sparsity=0``). For another norm p, its values are
+    ours times ``2 ** (-n (1 - 1 / p))`` in an octave for which it has halved the rate n times.
 
     Parameters
     ----------
