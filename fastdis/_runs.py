@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +22,15 @@ CONFIG, LOG, PLAN = "config.json", "log.jsonl", "plan.json"
 _PROBE = "probe.json"  # whether the folder can be written, asked before the first step
 # Choices of a TrainConfig that change nothing of what is learned.
 _INCIDENTAL = ("path", "progress", "tensorboard", "device")
+
+
+def folder_name(values: Mapping[str, Any]) -> str:
+    """What tells a run from those beside it, as the name of its folder.
+
+    >>> folder_name({"beta": 4.0, "seed": 0})
+    'beta=4.0_seed=0'
+    """
+    return "_".join(f"{key}={value}" for key, value in values.items())
 
 
 @dataclass

@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--model", default="conv3", choices=MODELS,
-        help="conv3: three convolutions, as SynTone's reference, conv4: four, as its paper",
+        help="conv3 and conv4 are SynTone's; docs/training.md tells of all",
     )  # fmt: skip
     train.add_argument(
         "--epochs",

@@ -30,7 +30,7 @@ from fastdis._feeding import Feed
 from fastdis._heap import keeping_large_blocks
 from fastdis._interrupt import stop_requests
 from fastdis._parallel import Processes, device_of
-from fastdis._runs import NonFiniteLossError, Progress, RunFolder
+from fastdis._runs import NonFiniteLossError, Progress, RunFolder, folder_name
 from fastdis._start import Run, near, seeded, start
 from fastdis._teams import Team, team
 from fastdis._train_config import MEASURE, TrainConfig
@@ -139,8 +139,8 @@ def train_many(
     for (folder, each), values, seed in itertools.product(
         _architectures(model), _combinations(grid or {}), _distinct("seeds", seeds)
     ):
-        label = "_".join(f"{key}={value}" for key, value in {**values, "seed": seed}.items())
-        path = None if config.path is None else str(Path(config.path, folder, label))
+        own = folder_name({**values, "seed": seed})
+        path = None if config.path is None else str(Path(config.path, folder, own))
         runs.append(
             Run(
                 models.build(**each.options(), seed=seed),

@@ -2,6 +2,10 @@
 
 ``write(results, path)`` makes the page; ``score_table(results)`` is its score table alone, and
 ``answers_text(results)`` what was asked and found, for a terminal or a Markdown file.
+
+``page`` lays out what ``views`` tells of a model; ``shown`` asks the model and its data for what is
+seen and heard (``gallery`` computes it, ``pictures`` and ``figures`` draw, ``media`` encodes);
+``maps`` are its codes; ``tables``, ``panel`` and ``answer_table`` are numbers as text.
 """
 
 from fastdis.reports.answers import Answer, Figure, Table

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fastdis import _files, datasets, metrics, models, objectives, training
 from fastdis._clips import split
+from fastdis._runs import folder_name
 from fastdis.datasets._representations import DYNAMIC_RANGE_DB
 from fastdis.studies._additive_toy_grid import BETAS, IMAGES, Group
 from fastdis.studies._common import PLAIN
@@ -138,7 +139,7 @@ def read(folder: Path, group: Group) -> list[Row]:
 
 def run_folder(folder: Path, group: Group, beta: float, seed: int) -> Path:
     """Where the model of a cell is kept."""
-    return folder / group.label / f"beta={beta}_seed={seed}"
+    return folder / group.label / folder_name({"beta": beta, "seed": seed})
 
 
 def measure(group: Group, beta: float, result: training.TrainResult, data: Prepared) -> Row:

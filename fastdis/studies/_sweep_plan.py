@@ -11,6 +11,7 @@ from typing import Any
 
 from fastdis import _cli_files, _files, _validation, datasets, models, objectives, training
 from fastdis._clips import clips_of
+from fastdis._runs import folder_name
 from fastdis.metrics.evaluation import names_of
 from fastdis.studies._common import alike
 
@@ -51,13 +52,13 @@ class Cell:
     def group(self) -> str:
         """What it shares with the cells that it may be trained with, as a folder's name."""
         apart = {key: value for key, value in self.options.items() if key not in self.weights}
-        return "_".join([self.objective, _named({**apart, "latent_dim": self.latent_dim})])
+        return "_".join([self.objective, folder_name({**apart, "latent_dim": self.latent_dim})])
 
     @property
     def label(self) -> str:
         """The whole of it: its folder below ``cells``, as ``train_many`` names it."""
         own = {**{key: self.options[key] for key in self.weights}, "seed": self.seed}
-        return f"{self.group}/{_named(own)}"
+        return f"{self.group}/{folder_name(own)}"
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,3 @@ def _check_each_fits(
         model = models.build(settings.model, cell.latent_dim, dataset.feature_shape, seed=0)
         config = settings.train_config(cell.objective, path="")
         clips_of(model, settings.objective(cell), dataset, config, 1)
-
-
-def _named(values: Mapping[str, Any]) -> str:
-    return "_".join(f"{key}={value}" for key, value in values.items())
