@@ -1,13 +1,15 @@
 """The additive toy: its formula, its labels, its ratios, and every bad combination refused."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 
 from benchmarks import stream
-from fastdis import Factor, adsr, datasets
+from fastdis import Factor, FactorSpace, adsr, datasets
 from fastdis.datasets import AdditiveToy
+from fastdis.datasets._toy_gain import loudest
 
 SMALL = {"f0": [150, 400], "slope": [-0.2, -0.8], "decay": [0.0, 8.0], "inharmonicity": [0, 0.01]}
 REPRESENTATIONS = ("waveform", "spectrogram", "mel", "cqt")
@@ -77,7 +79,7 @@ def test_the_ratio_is_exact_in_every_clip(envelope):
     levels = [-5.0, 0.0, 20.0, 60.0]
     noisy = AdditiveToy("waveform", snr_db=levels, clips=200, phases="random", **envelope)
     table = noisy.table()
-    sound = noisy.clean_features(slice(None))[:, 0, 0].astype(np.float64)
+    sound = noisy.features_at(table, slice(None), draw=None)[:, 0, 0].astype(np.float64)
     noise = noisy.audio(slice(None)) - sound
     ratio = 10 * np.log10((sound**2).sum(axis=1) / (noise**2).sum(axis=1))
     assert np.abs(ratio - table["snr_db"]).max() < 0.002
@@ -139,6 +141,94 @@ def test_one_gain_for_the_whole_set():
     assert AdditiveToy(slope=[0.0, 1.0], snr_db=None).gain == 0.0125
 
 
+def test_clips_of_partials_that_beat_stay_in_range():
+    """Less than a period of f0: the partials add up, and so does the noise of a low ratio."""
+    data = AdditiveToy("waveform", f0=[1, 2], snr_db=[-40, 0], slope=0.0, inharmonicity=0.0,
+                       harmonics="all", decay=0.0)  # fmt: skip
+    assert np.abs(data.audio(slice(None))).max() < 1.0
+
+
+@pytest.mark.parametrize(
+    ("P", "f0", "T", "rate"),
+    [(20, 100, 2000, 8000), (20, 1, 2000, 8000), (7, 571, 100, 8000), (9, 444.3, 64, 8000),
+     (1, 3900, 50, 8000), (30, 3, 999, 8000), (4, 999.99, 2000, 8000)],
+)  # fmt: skip
+def test_no_sum_of_partials_is_louder_than_the_bound(P, f0, T, rate):
+    n, t = np.arange(1, P + 1), np.arange(T) / rate
+    rng, bound = np.random.default_rng(0), loudest(P, f0, rate, T)
+    found = []
+    for B in (0.0, 1e-4, 1e-3, 1e-2, 0.1):
+        frequency = n * f0 * np.sqrt(1 + (n * n - 1) * B)
+        frequency = frequency[frequency < rate / 2]
+        for decay in (0.0, 10.0):
+            phase = np.concatenate([np.zeros((1, P)), rng.uniform(0, 7, (30, P))])
+            angle = 2 * np.pi * frequency[:, None] * t + phase[:, : len(frequency), None]
+            found.append(np.sqrt(np.square((np.sin(angle) * np.exp(-decay * t)).sum(1)).mean(1)))
+    assert np.max(found) <= bound <= P
+    assert np.max(found) > bound / 3  # nor is it of no use
+
+
+def test_a_number_without_axes_is_one_number_and_an_array_of_names_a_list():
+    data = AdditiveToy(f0=np.array(100.0), harmonics=np.array(["all", "even"]), clips=8,
+                       snr_db=np.array(np.inf), slope=np.float32(-0.5))  # fmt: skip
+    assert data.space.names == ("inharmonicity", "harmonics", "decay")
+    assert (data.fixed["f0"], data.fixed["snr_db"], data.fixed["slope"]) == (100.0, np.inf, -0.5)
+    assert data.space.factors[1].labels == ("all", "even")
+    assert AdditiveToy(harmonics=np.array("odd")).fixed["harmonics"] == "odd"
+    json.dumps(data.options(), allow_nan=False)
+    with pytest.raises(ValueError, match="masked"):
+        AdditiveToy(snr_db=np.ma.masked_array(3.0, mask=True))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"slope": [-25, -30, -0.5], "harmonics": ["all", "even"], "f0": [100.0, 200.0]},
+        {"f0": [2000, 100], "slope": [-0.5, -25.0], "decay": [0.0, 1.0]},
+        {"f0": [100, 1990], "inharmonicity": [0.0, 0.1, 0.2], "snr_db": [0.0, 5.0]},
+        {"attack": [0.0, 0.1], "release": [0.1, 0.25, 0.3], "f0": [200.0, 300.0]},
+    ],
+)
+def test_the_error_counts_every_silent_clip(options):
+    """Against all clips of the grid, one by one, by the formulas."""
+    levels = {"f0": [300], "inharmonicity": [0.0, 0.01], "slope": [-0.5], "snr_db": [0.0],
+              "harmonics": ["all", "even", "odd"], "decay": [0.0], "attack": [0.0],
+              "release": [0.0]}  # fmt: skip
+    levels.update(options)
+    silent = {"slope": [], "f0": [], "envelope": []}
+    order = ("f0", "inharmonicity", "slope", "harmonics", "snr_db", "decay", "attack", "release")
+    kept = {"all": np.arange(1, 21), "even": np.arange(2, 21, 2), "odd": np.arange(1, 21, 2)}
+    for i, clip in enumerate(itertools.product(*(levels[name] for name in order))):
+        f0, B, slope, harmonics, _, _, attack, release = clip
+        n = kept[harmonics]
+        silent["slope"] += [i] * bool((1 + slope * (n - 1) / 20 <= 0).all())
+        silent["f0"] += [i] * bool((n * f0 * np.sqrt(1 + (n**2 - 1) * B) >= 4000).all())
+        silent["envelope"] += [i] * (attack > 0 and release >= 0.25)
+    found = next(rows for rows in silent.values() if rows)
+    with pytest.raises(ValueError, match=f"in clip {found[0]:,}, the first of {len(found):,} that"):
+        AdditiveToy(**levels)
+
+
+def test_the_error_tells_which_drawn_clips_are_silent():
+    options = {"slope": [-0.1, -25.0], "snr_db": None, "seed": 3}
+    table = FactorSpace(
+        [*AdditiveToy(slope=[-0.1, -0.2], snr_db=None).space.factors[:2],
+         Factor("slope", [-0.1, -25.0]), *AdditiveToy(snr_db=None).space.factors[3:]]
+    ).sample(40, 3)  # fmt: skip
+    found = np.flatnonzero((table["slope"] == -25) & (table["harmonics"] == 1))
+    assert len(found) > 1
+    message = f"'even' in clip {found[0]}, the first of {len(found)} that are silent"
+    with pytest.raises(ValueError, match=message):
+        AdditiveToy(clips=40, **options)
+    with pytest.raises(ValueError, match="'even', in no clip drawn, but in others"):
+        AdditiveToy(clips=int(found[0]), **options)
+
+
+def test_of_millions_of_combinations_the_ends_are_looked_at():
+    with pytest.raises(ValueError, match=r"got f0 2100, harmonics 'even' in clip .* among others"):
+        AdditiveToy(f0=np.linspace(100, 2100, 2000), inharmonicity=np.linspace(0, 0.01, 2000))
+
+
 @pytest.mark.parametrize("name", REPRESENTATIONS)
 def test_features_can_be_heard(name):
     data = AdditiveToy(name, **SMALL, snr_db=None, harmonics="all")
@@ -149,6 +239,10 @@ def test_features_can_be_heard(name):
     again = data.features_of(heard)
     original = data.features([row])
     assert np.abs(again - original)[np.abs(original) > 0.1].mean() < 0.05
+    for wrong in (original[:, :, 1:] if name != "waveform" else original[..., 1:],
+                  original[..., :-1], original[:, [0, 0]]):  # fmt: skip
+        with pytest.raises(ValueError, match=r"features takes shape \(B, 1, "):
+            data.to_audio(wrong)
 
 
 def test_phases():
@@ -168,6 +262,7 @@ def test_phases():
 def test_options_make_the_same_set_again():
     given = [
         {"clips": 9, "correlation": {("f0", "decay"): 0.5}, "snr_db": None, "phases": "random"},
+        {"clips": 9, "correlation": [("f0", "snr_db", np.float32(0.5))]},
         {"f0": Factor("f0", [200, 900], "continuous"), "clips": 9, "harmonics": ["odd", "all"]},
         {"snr_db": 20.0, "harmonics": "odd", "slope": [-0.5], "release": [0.0, 0.1], "seed": 2},
         {"sample_rate": 16000, "duration": 0.1, "n_partials": 5, "clips": 9},
@@ -209,7 +304,8 @@ def test_only_the_factor_differs_in_features_at():
     grid = AdditiveToy("waveform")
     wanted = [35_000, 12, 7]
     shown = grid.features_at(grid.table(wanted), [0, 1, 2], draw=None)
-    assert np.array_equal(shown, grid.clean_features(wanted))
+    there = grid.features_at(grid.table(wanted), wanted, draw=None)
+    assert np.array_equal(shown, there)  # without phases and noise a clip is its factors
     other = data.features_at(table, rows, draw=1) - data.features_at(table, rows, draw=None)
     another = data.features_at(table, rows, draw=2) - data.features_at(table, rows, draw=None)
     for a, b in ((other, noise[0]), (other, another)):
@@ -264,23 +360,30 @@ def test_a_table_takes_72_bytes_a_clip_and_a_grid_none():
         ({"f0": np.nan}, ValueError, "f0 takes a finite"),
         ({"f0": [4000], "harmonics": "odd"}, ValueError, "below sample_rate / 2 = 4000 Hz"),
         ({"f0": [500, 2000]}, ValueError,
-         r"f0 2000, inharmonicity 0, harmonics 'even' in 125 clips, the first of them clip 1,900"),
+         r"got f0 2000, harmonics 'even' in clip 1,900, the first of 625 that are silent$"),
         ({"f0": [500, 1990], "inharmonicity": [0, 0.1], "harmonics": ["even"]}, ValueError,
-         "f0 1990, inharmonicity 0.1, harmonics 'even' in"),
+         "got f0 1990, inharmonicity 0.1, harmonics 'even' in clip "),
         ({"f0": Factor("f0", [500, 2000], "continuous"), "clips": 9}, ValueError,
-         "f0 2000, inharmonicity 0, harmonics 'even'$"),
+         "got f0 2000, harmonics 'even', in no clip drawn, but in others that features_at takes$"),
+        ({"f0": [4000 - 1e-9], "slope": [0.0, 1.0], "harmonics": "odd", "inharmonicity": 0.0},
+         ValueError, "got f0 4000 in clip 0, the first of 50 that are silent$"),
         ({"slope": [-0.1, -25.0]}, ValueError,
-         r"one of its 20 partials, got slope -25, harmonics 'even' in 2,375 clips"),
+         r"20 partials, got slope -25, harmonics 'even' in clip 100, the first of 2,375 that"),
+        ({"slope": [-25, -30, -0.5], "harmonics": ["all", "even"]}, ValueError,
+         "got slope -25, harmonics 'even' in clip 25, the first of 4,750 that are silent$"),
         ({"slope": -20.0, "harmonics": "even"}, ValueError, "got slope -20, harmonics 'even'"),
-        ({"n_partials": 1}, ValueError, "one of its 1 partials, got slope -0.1, harmonics 'even'"),
-        ({"snr_db": -np.inf}, ValueError, "snr_db takes a finite number, got -inf"),
+        ({"n_partials": 1}, ValueError, "one of its 1 partials, got harmonics 'even' in clip 25,"),
+        ({"snr_db": -np.inf}, ValueError,
+         "a ratio from -100 to 300 dB, or inf by itself for a clean set, got -inf: there is no"),
+        ({"snr_db": np.array(-np.inf)}, ValueError, "got -inf: there is no"),
+        ({"snr_db": [0.0, -np.inf]}, ValueError, "or a list of such ratios, got -inf among"),
         ({"snr_db": np.nan}, ValueError, "snr_db takes a finite number, got nan"),
-        ({"snr_db": [0.0, np.inf]}, ValueError, "give snr_db=inf alone for a clean set"),
+        ({"snr_db": [0.0, np.inf]}, ValueError, "inf by itself for a clean set, or .* got inf"),
         ({"snr_db": [0.0, np.nan]}, ValueError, "snr_db takes finite"),
         ({"snr_db": 301.0}, ValueError, "snr_db takes values in"),
         ({"sustain": 0.0}, ValueError, "whose envelope lasts"),
         ({"attack": [0.0, 0.1], "release": [0.1, 0.25]}, ValueError,
-         "got attack 0.1, decay_time 0, sustain 1, release 0.25"),
+         "got attack 0.1, release 0.25 in clip"),
         ({"f0": []}, ValueError, "f0 takes at least one level, got an empty list"),
         ({"harmonics": []}, ValueError, r"harmonics takes .* not empty"),
         ({"snr_db": []}, ValueError, "snr_db takes at least one level"),
@@ -296,6 +399,9 @@ def test_a_table_takes_72_bytes_a_clip_and_a_grid_none():
         ({"harmonics": Factor("harmonics", [0, 1], "continuous"), "clips": 3}, ValueError,
          "harmonics takes names, got a continuous"),
         ({"representation": "cqtt"}, ValueError, "did you mean 'cqt'"),
+        ({"sample_rate": 4000}, ValueError,
+         "sample_rate takes 6303 to 96801365 Hz for representation 'cqt', got 4000"),
+        ({"sample_rate": 10**8}, ValueError, "sample_rate takes 6303 to .*'cqt', got 100000000"),
         ({"phases": "any"}, ValueError, "phases takes one of"),
         ({"clips": 0}, ValueError, "clips takes an integer >= 1"),
         ({"clips": 9.0}, TypeError, "clips takes an integer"),
@@ -309,6 +415,9 @@ def test_a_table_takes_72_bytes_a_clip_and_a_grid_none():
         ({"correlation": {("f0", "f0"): 0.5}, "clips": 3}, ValueError, "pairs of two factors"),
         ({"correlation": {("f0", "damping"): 0.5}, "clips": 3}, ValueError, "'damping'"),
         ({"correlation": ["f0", "decay"], "clips": 3}, TypeError, "correlation takes a dict"),
+        ({"correlation": {"f0": 0.5}, "clips": 3}, ValueError, "correlation"),
+        ({"correlation": {7: 0.5}, "clips": 3}, TypeError, "correlation takes a dict"),
+        ({"correlation": {("f0", "decay"): "x"}, "clips": 3}, TypeError, "takes a number"),
         ({"f0": 200.0, "inharmonicity": 0.0, "slope": -0.5, "harmonics": "all", "snr_db": 10.0,
           "decay": 1.0}, ValueError, "take a list or a factor at least once"),
         ({"f0": np.linspace(100, 900, 10**4), "slope": np.linspace(-0.9, 0, 10**4),

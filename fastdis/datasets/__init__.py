@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastdis import _validation
-from fastdis.datasets._audit import Audit, FactorAudit, audit
+from fastdis.datasets._audit import audit
+from fastdis.datasets._audit_result import Audit, FactorAudit
 from fastdis.datasets._base import Dataset, InMemory
 from fastdis.datasets._export import export_audio
 from fastdis.datasets._images import MNIST, Digits, images

@@ -9,7 +9,7 @@ features; one that the predictor alone misses may well be.
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from fastdis import _threads, _validation
 from fastdis.datasets._audit_pairs import Neighbours, Rendered, RowFinder, flat, renderer
-from fastdis.datasets._audit_words import HIDDEN, PASS_SHARE, one_level, paragraph, sentence
+from fastdis.datasets._audit_result import PASS_SHARE, Audit, FactorAudit
+from fastdis.datasets._audit_words import one_level, paragraph, sentence
 from fastdis.datasets._base import Dataset
 from fastdis.factors import Factor, FactorTable
 
@@ -29,99 +30,6 @@ _PASS_SCORE = 0.5  # of the way from chance to perfect
 # A pair is told apart by aliasing if less than this share of its distance is left without it. Not
 # zero: at a clip's two ends the phase shows, and it differs even between two equal sines.
 _LEFT = 0.1
-
-
-@dataclass(frozen=True)
-class FactorAudit:
-    """What the features say of one factor.
-
-    Attributes
-    ----------
-    name
-        The factor's.
-    indistinguishable
-        Share of pairs of neighbouring levels (any two of a categorical factor, a twentieth of the
-        range of a continuous one), other factors held, whose features are the same to 1e-5 of
-        their range; without noise where the data set can tell.
-    smallest_distance, median_distance
-        Root mean square difference of such pairs over that of two random clips.
-    accuracy, measure, chance
-        Of a held-out predictor: ``"accuracy"`` for a categorical factor, ``"R²"`` for another, and
-        what a guess would reach.
-    aliasing
-        Share of the pairs that differ of whose distance less than a tenth is left once the
-        waveforms are free of aliasing; None where the data set cannot tell.
-    passes
-        At most 5% of pairs look alike, and the predictor gets halfway from chance to perfect.
-    verdict
-        The same in a sentence.
-    confused
-        Of clips with their noise, the share that an observer takes for a neighbour, 1/2 being a
-        guess. It knows all else of the clip and has seen sixteen other draws of the noise at either
-        level; one that saw more would mistake fewer. None without noise, or where the data set
-        cannot render such draws.
-    """
-
-    name: str
-    indistinguishable: float
-    smallest_distance: float
-    median_distance: float
-    accuracy: float
-    measure: str
-    chance: float
-    aliasing: float | None
-    passes: bool
-    verdict: str
-    confused: float | None = None
-
-    @property
-    def carried(self) -> bool:
-        """Whether the features hold the factor, be it found by the predictor or not.
-
-        At most 5% of neighbouring levels look alike, and noise confuses at most 10% of them.
-        """
-        return self.indistinguishable <= PASS_SHARE and (self.confused or 0.0) <= HIDDEN
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The factors' audits and a verdict in a paragraph; ``str()`` is a table."""
-
-    factors: tuple[FactorAudit, ...]
-    verdict: str
-
-    @property
-    def passes(self) -> bool:
-        """Whether every factor passes."""
-        return all(factor.passes for factor in self.factors)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; :meth:`from_dict` reads them."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Audit:
-        """The audit that :meth:`to_dict` wrote."""
-        return cls(tuple(FactorAudit(**factor) for factor in data["factors"]), data["verdict"])
-
-    def __str__(self) -> str:
-        width = max(12, *(len(f.name) for f in self.factors))
-        noisy = any(f.confused is not None for f in self.factors)
-        head = (
-            f"{'factor':<{width}} {'alike':>6} {'smallest':>9} {'median':>9} "
-            f"{'confused ' if noisy else ''}{'predictor':>16}  passes"
-        )
-        rows = [
-            f"{f.name:<{width}} {f.indistinguishable:>6.1%} {f.smallest_distance:>9.2e} "
-            f"{f.median_distance:>9.2e} {_share(f.confused) if noisy else ''}"
-            f"{f.measure + f' {f.accuracy:.3f}':>16}  {'yes' if f.passes else 'NO'}"
-            for f in self.factors
-        ]
-        return "\n".join([head, *rows, "", self.verdict])
-
-
-def _share(confused: float | None) -> str:
-    return f"{'-' if confused is None else f'{confused:.1%}':>8} "
 
 
 def audit(dataset: Dataset, *, pairs: int = 400, clips: int = 4000, seed: int = 0) -> Audit:

@@ -1,8 +1,14 @@
 """What noise leaves of a factor: how often an observer mistakes a clip for its neighbour.
 
-The observer knows all else of the clip, and has seen some draws of the noise on it at either of two
-levels. It takes every feature for a normal variable by itself, with the mean m and the variance v
-of those draws, and decides for the level with the larger sum of -log v - (x - m)^2 / v.
+The observer knows all else of the clip, and has seen n draws of the noise on it at either of two
+levels. It takes every feature for a normal variable by itself of which these draws, of mean m and
+variance v, are all that is known: what the next will be has Student's t distribution of n - 1
+degrees (Gelman et al., Bayesian Data Analysis, 3rd ed., section 3.2). With s = v (1 + 1/n) it
+decides for the level with the larger sum of -1/2 log s - n/2 log(1 + (x - m)^2 / ((n - 1) s)).
+
+Features do depend on each other and n is small: a better observer would mistake fewer. The tails
+of the t matter. A cell of a log magnitude that lay at its floor in all draws shows no variance, and
+to a normal variable the first noise that lifts it would outweigh a thousand other features.
 """
 
 from __future__ import annotations
@@ -23,7 +29,8 @@ def confused(a: Callable[[int], Array], b: Callable[[int], Array], least: float)
 
     ``a`` and ``b`` render the same clips at either level with a draw of the noise, the same for
     both; draw 0 is judged by what draws 1 to ``DRAWS`` show. ``least`` is the smallest deviation
-    that a feature is taken to have, so that one which never moves tells no more than it can.
+    that a feature is taken to have, so that one which never moves tells no more than it can. An
+    upper bound: the observer neglects how features depend on each other, and has seen few draws.
     """
     at_a, at_b = _moments(a, least), _moments(b, least)
     wrong = [
@@ -46,7 +53,9 @@ def _moments(render: Callable[[int], Array], least: float) -> Moments:
 
 
 def _likelihood(x: Array, moments: Moments) -> NDArray[np.float64]:
-    """Twice the logarithm, up to a constant, ``(n,)``."""
+    """The logarithm, up to a constant, ``(n,)``."""
     mean, variance = moments
-    told: NDArray[np.float64] = -(np.log(variance) + np.square(x - mean) / variance).sum(axis=1)
+    spread = variance * (1.0 + 1.0 / DRAWS)
+    far = np.log1p(np.square(x - mean) / ((DRAWS - 1) * spread))
+    told: NDArray[np.float64] = -0.5 * (np.log(spread) + DRAWS * far).sum(axis=1)
     return told

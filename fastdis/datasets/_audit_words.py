@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from fastdis.datasets._audit_result import PASS_SHARE, FactorAudit
 from fastdis.factors import Factor
-
-if TYPE_CHECKING:
-    from fastdis.datasets._audit import FactorAudit
-
-PASS_SHARE = 0.05  # of neighbouring levels that may look alike
-HIDDEN = 0.1  # of clips that the observer of noise may mistake
 
 
 def one_level(factor: Factor) -> bool:
@@ -36,6 +30,11 @@ def sentence(audit: FactorAudit, factor: Factor, pairs: int, rendered: bool) -> 
             f"{name} is erased: {alike:.0%} of neighbouring levels have the same features, "
             f"and {found}. No model can learn it from this input."
         )
+    elif audit.passes and audit.hidden:
+        text = (
+            f"{name} can be recovered, but not each level: {compared}, and {found}. The noise "
+            f"may hide some of it: {_mistaken(audit)}."
+        )
     elif audit.passes:
         text = f"{name} can be recovered: {compared}, and {found}."
     else:
@@ -56,13 +55,16 @@ def _whose_fault(audit: FactorAudit) -> str:
     at_fault = "Not the representation fails but the predictor, which knows nothing else of a clip."
     if audit.confused is None:
         return f" The features differ without any noise. {at_fault}"
-    told = (
-        f"an observer who knows all else of the clip mistakes {audit.confused:.0%} of the clips "
+    if audit.hidden:
+        return f" The noise may hide some of it: {_mistaken(audit)}."
+    return f" The features hold it, noise and all: {_mistaken(audit)}. {at_fault}"
+
+
+def _mistaken(audit: FactorAudit) -> str:
+    return (
+        f"an observer who knows all else of the clip mistakes {audit.confused:.1%} of the clips "
         "for a neighbour (a guess: 50%)"
     )
-    if not audit.carried:
-        return f" The noise hides some of it: {told}."
-    return f" The features hold it, noise and all: {told}. {at_fault}"
 
 
 def paragraph(audits: Sequence[FactorAudit], rendered: bool) -> str:
@@ -70,7 +72,7 @@ def paragraph(audits: Sequence[FactorAudit], rendered: bool) -> str:
     failed = [a for a in audits if not a.passes]
     names = ", ".join(a.name for a in failed)
     aliased = [a for a in audits if a.aliasing is not None and a.aliasing > PASS_SHARE]
-    if not failed:
+    if not failed and not any(a.hidden for a in audits):
         text = f"All {len(audits)} factors can be recovered from the features."
     elif rendered:
         text = _found_and_held(audits)
@@ -88,11 +90,9 @@ def _found_and_held(audits: Sequence[FactorAudit]) -> str:
     """What a predictor finds, what it misses although the features hold it, and what is gone."""
     failed = [a for a in audits if not a.passes]
     missed = ", ".join(a.name for a in failed if a.carried)
-    hidden = ", ".join(
-        a.name for a in failed if not a.carried and a.indistinguishable <= PASS_SHARE
-    )
+    hidden = ", ".join(a.name for a in audits if a.hidden)
     lost = ", ".join(a.name for a in failed if a.indistinguishable > PASS_SHARE)
     text = f"A simple predictor finds {len(audits) - len(failed)} of {len(audits)} factors"
     text += f"; the features hold {missed} as well" if missed else ""
-    text += f"; noise hides some of {hidden}" if hidden else ""
+    text += f"; noise may hide some of {hidden}" if hidden else ""
     return text + (f"; {lost} cannot be recovered from the features." if lost else ".")

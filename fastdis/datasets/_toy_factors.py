@@ -1,11 +1,10 @@
-"""The factors of the additive toy: which vary, which are fixed, and no clip among them silent.
+"""The factors of the additive toy: which vary, which are fixed, and at which values.
 
-Everything is checked here by levels, once, so that rendering has nothing left to look at.
+Each is checked here by its levels, once, so that rendering has nothing left to look at.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +26,7 @@ UNITS = {
 _LONGEST_STAGE = 1000.0  # s
 _LARGEST_SLOPE = 1000.0
 _RATIOS = (-100.0, 300.0)  # dB; beyond them one of the two is nothing in float32
+_TAKES_RATIO = "a ratio from -100 to 300 dB, or inf by itself for a clean set"
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,10 @@ class ToyFactors:
         In the order of the arguments.
     fixed
         Name -> value; ``harmonics`` by its name, ``snr_db`` infinite where there is no noise.
-    drawn
-        Whether rows are drawn, so that a clip's number does not tell its levels.
     """
 
     varying: tuple[Factor, ...]
     fixed: dict[str, float | str]
-    drawn: bool
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,70 +73,8 @@ class ToyFactors:
             return factor.to_dict()
         return list(factor.labels) or factor.values.tolist()
 
-    def check_heard(self, n_partials: int, nyquist: float) -> None:
-        """Raise if some levels leave a clip no partial; it would be silent and have no ratio.
 
-        The lowest partial that ``harmonics`` has is the loudest unless the slope rises, and then it
-        sounds, too; so it is enough to look at that one.
-        """
-        f0, stiffness, slope = map(self.values, ("f0", "inharmonicity", "slope"))
-        lowest = np.where(self.values("harmonics") == HARMONICS.index("even"), 2, 1)
-        level = 1.0 + slope[:, None] * ((lowest - 1) / n_partials)
-        silent = (level <= 0.0) | (lowest > n_partials)
-        every = {name: np.arange(len(self.values(name))) for name in ("f0", "slope", "harmonics")}
-        takes = f"that leave each clip one of its {n_partials} partials"
-        self._refuse(takes, silent, slope=every["slope"], harmonics=every["harmonics"])
-        ends = self._ends("inharmonicity")
-        stretched = lowest * np.sqrt(1.0 + (lowest * lowest - 1) * stiffness[ends, None])
-        silent = f0[:, None, None] * stretched >= nyquist * (1 - 1e-12)
-        self._refuse(
-            f"that leave each clip a partial below sample_rate / 2 = {nyquist:g} Hz", silent,
-            f0=every["f0"], inharmonicity=ends, harmonics=every["harmonics"],
-        )  # fmt: skip
-
-    def check_envelopes(self, sample_rate: float, duration: float) -> None:
-        """Raise if some levels give an envelope that is silent, but for the first sample."""
-        names = ("attack", "decay_time", "sustain", "release")
-        ends = {name: self._ends(name) for name in names}
-        attack, decay, sustain, release = np.ix_(*(self.values(n)[ends[n]] for n in names))
-        silent = (sustain == 0.0) & (attack + decay < 2.0 / sample_rate)
-        silent = silent | ((release >= duration) & (attack > 0.0))
-        self._refuse(f"whose envelope lasts in clips of {duration:g} s", silent, **ends)
-
-    def _ends(self, name: str) -> NDArray[np.int64]:
-        """The least and the largest level: if any is silent with the others', one of these is."""
-        values = self.values(name)
-        return np.array(list(dict.fromkeys((values.argmin(), values.argmax()))))
-
-    def _refuse(self, takes: str, silent: NDArray[np.bool_], **levels: NDArray[np.int64]) -> None:
-        """Raise if any of the combinations of these levels is silent; names the first of them."""
-        if not silent.any():
-            return
-        at = np.argwhere(silent)[0]
-        first = {name: int(level[i]) for (name, level), i in zip(levels.items(), at, strict=True)}
-        told = ", ".join(f"{name} {self._text(name, level)}" for name, level in first.items())
-        *most, last = levels
-        raise ValueError(
-            f"{', '.join(most)} and {last} take values {takes}, got {told}{self._clips(first)}"
-        )
-
-    def _text(self, name: str, level: int) -> str:
-        value = self.values(name)[level]
-        return repr(HARMONICS[int(value)]) if name == "harmonics" else f"{value:g}"
-
-    def _clips(self, levels: Mapping[str, int]) -> str:
-        """Which clips of the whole grid have these levels; no words of it where there is none."""
-        continuous = any(factor.kind == "continuous" for factor in self.varying)
-        if self.drawn or continuous or not self.varying:
-            return ""
-        count = math.prod(factor.size for factor in self.varying if factor.name not in levels)
-        row = 0
-        for factor in self.varying:
-            row = row * factor.size + levels.get(factor.name, 0)
-        return f" in {count:,} clips, the first of them clip {row:,}"
-
-
-def toy_factors(settings: Mapping[str, Setting], sample_rate: int, drawn: bool) -> ToyFactors:
+def toy_factors(settings: Mapping[str, Setting], sample_rate: int) -> ToyFactors:
     """Check what was given for each factor.
 
     Raises
@@ -150,7 +85,8 @@ def toy_factors(settings: Mapping[str, Setting], sample_rate: int, drawn: bool) 
     """
     varying: list[Factor] = []
     fixed: dict[str, float | str] = {}
-    for name, setting in settings.items():
+    for name, given in settings.items():
+        setting = _plain(given) if isinstance(given, np.ndarray) else given
         made = _harmonics(setting) if name == "harmonics" else _ordered(name, setting)
         if isinstance(made, Factor):
             _check_range(name, made.values, sample_rate)
@@ -159,7 +95,13 @@ def toy_factors(settings: Mapping[str, Setting], sample_rate: int, drawn: bool) 
             if made != np.inf:
                 _check_range(name, np.array([_number(made)]), sample_rate)
             fixed[name] = made
-    return ToyFactors(tuple(varying), fixed, drawn)
+    return ToyFactors(tuple(varying), fixed)
+
+
+def _plain(array: NDArray[Any]) -> Any:
+    """One number or name for an array without axes, a list for one of names."""
+    plain = array.ndim == 0 or array.dtype.kind in "UO"
+    return array.tolist() if plain and not np.ma.is_masked(array) else array
 
 
 def _number(value: float | str) -> float:
@@ -172,12 +114,14 @@ def _ordered(name: str, setting: Any) -> Factor | float:
         return float("inf")
     given = _factor(name, setting)
     if given is None and (np.isscalar(setting) or setting is None):
+        if name == "snr_db" and setting == -np.inf:
+            raise ValueError(f"snr_db takes {_TAKES_RATIO}, got -inf: there is no clip left in it")
         return _validation.number(name, setting)
     values = np.asarray(_levels(name, setting)) if given is None else given.values
     if name == "snr_db" and np.isinf(values).any():
         raise ValueError(
-            "snr_db takes finite levels in a list, got infinity: a clean clip has no place on a "
-            "scale of decibels; give snr_db=inf alone for a clean set, or a ratio such as 100 dB"
+            f"snr_db takes {_TAKES_RATIO}, or a list of such ratios, got "
+            f"{values[np.isinf(values)][0]} among its levels; 100 dB is nearly clean"
         )
     kind = "continuous" if given is not None and given.kind == "continuous" else "ordinal"
     return Factor(name, _validation.finite(name, values), kind, UNITS[name])

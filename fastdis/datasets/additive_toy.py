@@ -19,6 +19,8 @@ from fastdis._kernels.reference import philox
 from fastdis.datasets._base import Dataset
 from fastdis.datasets._representations import representation as make_representation
 from fastdis.datasets._toy_factors import Setting, toy_factors
+from fastdis.datasets._toy_gain import gain
+from fastdis.datasets._toy_silence import check_heard
 from fastdis.factors import FactorSpace, FactorTable
 from fastdis.synthesis import Partials, add_noise, additive, adsr, harmonic_partials
 
@@ -26,8 +28,6 @@ Array = NDArray[np.float32]
 Correlation = Mapping[tuple[str, str], float] | Sequence[tuple[str, str, float]]
 
 PHASES = ("zero", "random")
-_PEAK = 0.5  # of a clean clip whose partials are all as loud as can be and in phase
-_LOUDEST_NORMAL = 5.8  # of add_noise
 _GROUP = 128  # clips rendered at once by one thread, so that they stay in cache
 _PHASE_STREAM, _OTHER_NOISE = 1, 2  # beside the seed in the keys of streams of their own
 
@@ -58,7 +58,7 @@ class AdditiveToy(Dataset):
         to 1,000 by 50.
     inharmonicity
         B, from 0 to 1: partial n lies at ``n f0 sqrt(1 + (n^2 - 1) B)``. The report's 0 to 1 are
-        mapped to 0 to 0.01, the range of a piano's strings: at B = 1 partial n would lie near
+        mapped to 0 to 0.01, the range of a piano's strings: at B = 1 partial n would lie at
         ``n^2 f0``, and hardly any below ``sample_rate / 2``.
     slope
         Of the amplitudes: partial n has ``max(0, 1 + slope (n - 1) / n_partials)``.
@@ -66,7 +66,7 @@ class AdditiveToy(Dataset):
         Which partials sound: ``"all"``, ``"even"`` (n = 2, 4, ...) or ``"odd"``.
     snr_db
         Power of the clip over that of its white noise in dB, exact in every clip, from -100 to 300.
-        A fixed ``inf``, or None, is a clean set; a list cannot hold it.
+        A fixed ``inf``, or None, is a clean set; a list cannot hold it. ``-inf`` is refused.
     decay
         Of all partials, in 1/s, from 0 to ``sample_rate``.
     damping
@@ -97,17 +97,20 @@ class AdditiveToy(Dataset):
     gain : float
         The amplitude of the loudest partial, one for the whole set, so that a clip's level still
         tells its slope: ``1/2 / P``, less where the lowest ``snr_db`` would bring the noise beyond
-        [-1, 1]. Nothing is ever clipped, for that would change the ratio.
+        [-1, 1], the more so if few periods of ``f0`` fit into a clip. Nothing is ever clipped, for
+        that would change the ratio.
     frequencies : (F,) float64
         The middle of each row of the features in Hz; none for the waveform.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of its range; a list is empty, holds a level twice or infinity;
-        levels together leave a clip silent (the error says which clips), such as a slope below
-        ``-n_partials`` or ``"even"`` with f0 at ``sample_rate / 4``; nothing varies; or a factor is
-        continuous, or a correlation is given, without ``clips``.
+        If an argument is out of its range; ``sample_rate`` is below 6,303 Hz for ``"cqt"``, whose
+        filters lie below half of it; a list is empty, holds a level twice or infinity; levels
+        together leave a clip silent (the error says which clips), such as a slope below
+        ``-n_partials`` or ``"even"`` with f0 at ``sample_rate / 4``, even if no clip that is drawn
+        has them, for :meth:`features_at` takes any; nothing varies; or a factor is continuous, or
+        a correlation is given, without ``clips``.
     MemoryError
         If there is no room for the rows that are drawn (12 bytes a factor).
 
@@ -119,8 +122,10 @@ class AdditiveToy(Dataset):
     Examples
     --------
     >>> data = AdditiveToy("mel", f0=[200, 300], decay=0.0, snr_db=None, clips=100)
-    >>> data.space.names, data.fixed["harmonics"] if "harmonics" in data.fixed else "varies"
-    (('f0', 'inharmonicity', 'slope', 'harmonics'), 'varies')
+    >>> data.space.names
+    ('f0', 'inharmonicity', 'slope', 'harmonics')
+    >>> data.fixed["decay"], data.fixed["snr_db"], data.fixed["sustain"]
+    (0.0, inf, 1.0)
     >>> features, factors = data.batch([0, 1, 2])
     >>> features.shape, factors.shape
     ((3, 1, 64, 16), (3, 4))
@@ -163,14 +168,12 @@ class AdditiveToy(Dataset):
         self.representation = representation
         self._shown = make_representation(representation, self.sample_rate, self.samples)
         self.feature_shape, self.frequencies = self._shown.shape, self._shown.frequencies
-        self._factors = toy_factors(settings, self.sample_rate, drawn=clips is not None)
-        self._factors.check_heard(self.n_partials, self.sample_rate / 2)
-        self._factors.check_envelopes(self.sample_rate, self.duration)
+        self._factors = toy_factors(settings, self.sample_rate)
         self.fixed = dict(self._factors.fixed)
         if not self._factors.varying:
             raise ValueError(f"{', '.join(settings)} take a list or a factor at least once, got 0")
         self.space = FactorSpace(self._factors.varying)
-        self.gain = self._gain()
+        self.gain = gain(self._factors, self.n_partials, self.sample_rate, self.samples)
         self._key = _noise.key((self.seed, _PHASE_STREAM))
         self._even = all(
             self.fixed.get(name) == value
@@ -179,6 +182,7 @@ class AdditiveToy(Dataset):
         self._clips = None if clips is None else _validation.integer("clips", clips)
         self._correlation = _pairs(correlation)
         self._table = self._draw()
+        check_heard(self._factors, self._table, self.n_partials, self.sample_rate, self.duration)
 
     def _draw(self) -> FactorTable | None:
         """The rows that are drawn; None for the whole grid."""
@@ -192,16 +196,6 @@ class AdditiveToy(Dataset):
         if self.space.size >= 2**63:
             raise ValueError(f"clips takes how many to draw of the grid's {self.space.size:.3g}")
         return None
-
-    def _gain(self) -> float:
-        """So that signal and noise stay within [-1, 1], however the noise falls.
-
-        P partials of amplitude g sum to at most P g, with a root mean square of g sqrt(P / 2).
-        """
-        rise = 1.0 + max(0.0, float(self._factors.values("slope").max()))
-        noise = 10.0 ** (-float(self._factors.values("snr_db").min()) / 20.0)
-        reach = self.n_partials + _LOUDEST_NORMAL * math.sqrt(self.n_partials / 2.0) * noise
-        return float(min(_PEAK / self.n_partials, 1.0 / reach) / rise)
 
     def __len__(self) -> int:
         return self.space.size if self._table is None else len(self._table)
@@ -247,12 +241,10 @@ class AdditiveToy(Dataset):
         The waveform is the sound; of the others the phases are found by Griffin-Lim.
         """
         x = _validation.array("features", features, 4)
+        if x.shape[1:] != self.feature_shape:
+            _, rows, frames = self.feature_shape
+            raise ValueError(f"features takes shape (B, 1, {rows}, {frames}), got {x.shape}")
         return np.clip(self._shown.to_audio(x), -1.0, 1.0)
-
-    def clean_features(self, indices: ArrayLike | slice) -> Array:
-        """The features that the clips at ``indices`` would have without noise."""
-        rows = _validation.indices("indices", indices, len(self))
-        return self._features(rows, lambda part: self.table(rows[part]), None)
 
     def features_at(self, table: FactorTable, indices: ArrayLike, *, draw: int | None = 0) -> Array:
         """The features that clips would have if their factors were others.
@@ -354,15 +346,20 @@ def _groups(start: int, stop: int) -> list[slice]:
 
 def _pairs(correlation: Correlation | None) -> dict[tuple[str, str], float] | None:
     """The correlations by pairs of names."""
-    if correlation is None or isinstance(correlation, Mapping):
-        return dict(correlation) if correlation else None
+    if correlation is None:
+        return None
     try:
-        return {(a, b): value for a, b, value in correlation} or None
+        if isinstance(correlation, Mapping):
+            pairs = {(a, b): value for (a, b), value in correlation.items()}
+        else:
+            pairs = {(a, b): value for a, b, value in correlation}
     except (TypeError, ValueError):
         raise TypeError(
             "correlation takes a dict of pairs of names or a list of (name, name, correlation), "
             f"got {_validation.describe(correlation)}"
         ) from None
+    told = {p: _validation.number("correlation", v, -1.0, 1.0) for p, v in pairs.items()}
+    return told or None
 
 
 def _uniform_phases(key: int, rows: NDArray[np.int64], count: int) -> NDArray[np.float64]:
