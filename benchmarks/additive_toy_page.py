@@ -47,10 +47,9 @@ def main():
     results = studies.load(path)
     if "--preset quick" not in results.repeat[0]:
         raise SystemExit(f"the page is of the quick preset, {path} holds another run")
-    texts = {"settings": settings(results), "answers": answers(results)}
-    PAGE.write_text(
-        pages.filled(PAGE.read_text(encoding="utf-8"), COMMAND, texts), encoding="utf-8"
-    )
+    tables = {"settings": settings, "answers": answers}
+    page = pages.filled(PAGE.read_text(encoding="utf-8"), COMMAND, tables, results)
+    PAGE.write_text(page, encoding="utf-8")
     _files.write_json(RESULTS, _files.read_json(path / SUMMARY, "a study's results"))
 
 

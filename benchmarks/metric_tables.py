@@ -58,7 +58,7 @@ def lines(scores, most):
 
 def filled(page, told):
     """The page with every table between its markers written anew."""
-    return pages.filled(page, COMMAND, {name: table(told) for name, table in TABLES.items()})
+    return pages.filled(page, COMMAND, TABLES, told)
 
 
 def _number(value):

@@ -37,8 +37,7 @@ def scores_of(told, protocol, convention, name, metric):
 def write(told):
     """Fill the tables of the page in, and draw the figure."""
     page = PAGE.read_text(encoding="utf-8")
-    texts = {name: table(told) for name, table in TABLES.items()}
-    PAGE.write_text(pages.filled(page, COMMAND, texts), encoding="utf-8")
+    PAGE.write_text(pages.filled(page, COMMAND, TABLES, told), encoding="utf-8")
     draw(told)
 
 
