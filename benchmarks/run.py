@@ -1,9 +1,10 @@
 """Regenerate RESULTS.md and the pictures beside it: speed, scaling, memory, first calls.
 
-python benchmarks/run.py        about twelve minutes on two cores; leave the machine alone meanwhile
+python benchmarks/run.py        about fifteen minutes on two cores; leave the machine alone meanwhile
 """
 
 import json
+import subprocess
 import sys
 import time
 from datetime import datetime
@@ -83,6 +84,14 @@ and a first small call. At most {at_most} MB are allowed, whatever the size.
 
 {memory}
 
+## A million labelled clips
+
+`python benchmarks/stream.py` renders them as a stream; asked for are 60 s and 500 MB.
+
+```
+{stream}
+```
+
 ## Waiting for batches
 
 The share of the time of a training epoch (batch 64, float32) in which the step had to wait for its
@@ -110,6 +119,12 @@ batch, which a thread makes one ahead: `python benchmarks/waiting.py`.
 
 def say(text):
     print(f"[{datetime.now():%H:%M:%S}] {text}", file=sys.stderr, flush=True)
+
+
+def stream():
+    """What stream.py prints, in a process of its own."""
+    command = [sys.executable, str(HERE / "stream.py")]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.rstrip()
 
 
 def memory_table(measured):
@@ -176,6 +191,8 @@ def main():
     PICTURE.parent.mkdir(exist_ok=True)
     scaling.draw(panels, PICTURE)
     told = memory.measure(say)
+    say("a million labelled clips")
+    streamed = stream()
     say("waiting for batches")
     waits = waiting.measure()
     text = TEXT.format(
@@ -193,6 +210,7 @@ def main():
         slopes=slopes_table(panels),
         at_most=memory.AT_MOST_MB,
         memory=memory_table(told) + "\n\n" + memory.of_seeds(told),
+        stream=streamed,
         waiting=waiting.markdown(waits),
         gpu=gpu_table(),
         gpu_training=gpu_training(),
