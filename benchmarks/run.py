@@ -1,6 +1,6 @@
 """Regenerate RESULTS.md and the pictures beside it: speed, scaling, memory, first calls.
 
-python benchmarks/run.py        about fifteen minutes on two cores; leave the machine alone meanwhile
+python benchmarks/run.py      about fifteen minutes on two cores; leave the machine alone meanwhile
 """
 
 import json
