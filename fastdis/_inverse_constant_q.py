@@ -158,6 +158,11 @@ def icqt(
     >>> bool(np.linalg.norm(z - y) < 1e-3 * np.linalg.norm(y))
     True
     """
+    if not np.iscomplexobj(C):
+        raise TypeError(
+            "C takes complex frames, as cqt gives them (griffinlim_cqt takes magnitudes), got "
+            f"{_validation.describe(C)}"
+        )
     spectra, single = _validation.spectra("C", C, np.complex64)
     count, bins, frames = spectra.shape
     settings = Settings.checked(

@@ -290,6 +290,8 @@ class FactorSpace:
             )
             if i == j:
                 raise ValueError(f"correlation takes pairs of two factors, got {(a, b)}")
+            if matrix[i, j] != 0.0:
+                raise ValueError(f"correlation takes each pair once, got {(a, b)} twice")
             matrix[i, j] = matrix[j, i] = _validation.number("correlation", value, -1.0, 1.0)
         eigenvalues, vectors = np.linalg.eigh(matrix)
         if eigenvalues[0] < -1e-9:

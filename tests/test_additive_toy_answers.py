@@ -91,7 +91,8 @@ def test_hilbert_is_asked_of_the_mlp_and_of_a_network_that_sees_the_order():
     )  # fmt: skip
     assert "moves the MLP's variance explained by +0.000 ± 0.000 over 6 pairs" in told.answer
     assert "as a sequence, gains by it: variance explained +0.100 ± 0.000" in told.answer
-    told = answer("Does Hilbert", conv1d_spectrogram_hilbert={"explained": 0.3})
+    told = answer("Does Hilbert", conv1d_spectrogram_hilbert={"explained": 0.3, "probe": 0.5})
+    assert told.answer.endswith("what its codes tell moves by +0.100 ± 0.000.")
     assert "as a sequence, loses: variance explained -0.200" in told.answer
     assert "does not gain: variance explained +0.000" in answer("Does Hilbert").answer
 

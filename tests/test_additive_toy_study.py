@@ -130,6 +130,12 @@ def test_the_bins_of_the_lowest_partial():
         assert abs(12.0 * np.log2(found[0] / lowest)) <= 0.5
 
 
+def test_images_that_are_not_there_are_missed_before_the_work(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train-images"):
+        additive_toy.run(tmp_path / "r", images=tmp_path, say=lambda _: pytest.fail("began"))
+    assert not (tmp_path / "r").exists()
+
+
 def test_images_go_with_this_study_alone(tmp_path, capsys):
     assert cli.main(["run", "--images", str(tmp_path), "--path", str(tmp_path / "r")]) == 2
     assert "--images goes with the study additive-toy, got syntone" in capsys.readouterr().err

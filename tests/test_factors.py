@@ -204,3 +204,11 @@ def test_tables_hold_levels_of_their_factors(space):
 def test_names_that_would_collide_in_a_file():
     with pytest.raises(ValueError, match="distinct names"):
         FactorSpace([Factor("x", [1]), Factor("x_level", [1])])
+
+
+def test_a_correlation_is_given_once():
+    space = FactorSpace([Factor("a", [0.0, 1.0]), Factor("b", [0.0, 1.0])])
+    with pytest.raises(
+        ValueError, match=r"each pair once, got \('b', 'a'\) twice"
+    ):
+        space.sample(3, 0, {("a", "b"): 0.9, ("b", "a"): 0.3})

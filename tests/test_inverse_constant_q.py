@@ -302,7 +302,12 @@ GOOD = np.ones((60, 16), np.float32)
 )
 def test_bad_input(function, C, options, error, told):
     with pytest.raises(error, match=told):
-        function(C, **COARSE | options)
+        function(C + 0j if function is icqt else C, **COARSE | options)
+
+
+def test_magnitudes_are_not_inverted_as_if_they_were_frames():
+    with pytest.raises(TypeError, match=r"C takes complex frames.*griffinlim_cqt"):
+        icqt(GOOD, **COARSE)
 
 
 @pytest.mark.parametrize(
@@ -326,4 +331,4 @@ def test_clips_beyond_memory_are_refused(function, monkeypatch):
     monkeypatch.setattr(_memory, "available", lambda: 1e9)
     options = {"sr": 8000, "hop_length": 2**24}
     with pytest.raises(MemoryError, match=r"C: a clip of .* samples takes"):
-        function(np.ones((40, 100), np.float32), **options)
+        function(np.ones((40, 100), np.complex64 if function is icqt else np.float32), **options)

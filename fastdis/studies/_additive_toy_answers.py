@@ -221,6 +221,7 @@ def _carried_at_all(audits: Mapping[str, Any]) -> Answer:
             "neighbouring levels have other features, and an observer who knows all else of a clip "
             "and has seen sixteen other draws of its noise takes at most one clip in ten for its "
             "neighbour (it takes features for independent, so a better one would mistake fewer). "
+            "Near that limit another draw of clips may decide otherwise. "
             "In brackets: the clips that it mistakes, of which a guess gets half. Beside it, what "
             "a simple predictor finds in clips that it has not seen.",
         ],

@@ -140,12 +140,15 @@ def hilbert(rows: Sequence[Row]) -> Answer:
     both = pairs(twenty, "mlp-spectrogram", "mlp-spectrogram-hilbert")
     change = np.array([EXPLAINED[1](right) - EXPLAINED[1](left) for left, right in both])
     local = pairs(twenty, "conv1d-spectrogram", "conv1d-spectrogram-hilbert")
-    gain = np.array([EXPLAINED[1](right) - EXPLAINED[1](left) for left, right in local])
+    gain, told = (
+        np.array([of(right) - of(left) for left, right in local]) for _, of in MEASURES[:2]
+    )
     return Answer(
         "Does Hilbert flattening help the MLP?",
         f"Its order moves the MLP's variance explained by {change.mean():+.3f} ± "
         f"{change.std():.3f} over {len(change)} pairs, as other initial weights do: it cannot "
-        f"help. The 1-D CNN, which reads the curve as a sequence, {_gains(gain)}.",
+        f"help. The 1-D CNN, which reads the curve as a sequence, {_gains(gain)}; what its codes "
+        f"tell moves by {told.mean():+.3f} ± {told.std():.3f}.",
         [
             "The report hoped that a space-filling curve would keep neighbours together. A dense "
             "layer multiplies every input by a weight of its own, so a fixed reordering of the "

@@ -71,7 +71,7 @@ def run(
     Raises
     ------
     FileNotFoundError
-        If there is no folder ``images``.
+        If ``images`` is no folder with MNIST's files.
     RuntimeError
         If the device is not there.
     TypeError, ValueError
@@ -81,7 +81,8 @@ def run(
     folder = Path(path)
     size = preset_of(preset, PRESETS)
     images = None if images is None else str(images)
-    datasets.images(images)  # before hours of work, not after: is the folder there, and whole?
+    if images is not None:
+        datasets.MNIST(images)  # before the work, not after: is it there, and whole?
     start(
         folder, {"study": "additive-toy", "preset": asdict(size), "seed": seed, "images": images},
         device,
