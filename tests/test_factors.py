@@ -208,7 +208,5 @@ def test_names_that_would_collide_in_a_file():
 
 def test_a_correlation_is_given_once():
     space = FactorSpace([Factor("a", [0.0, 1.0]), Factor("b", [0.0, 1.0])])
-    with pytest.raises(
-        ValueError, match=r"each pair once, got \('b', 'a'\) twice"
-    ):
+    with pytest.raises(ValueError, match=r"each pair once, got \('b', 'a'\) twice"):
         space.sample(3, 0, {("a", "b"): 0.9, ("b", "a"): 0.3})
