@@ -144,7 +144,7 @@ def icqt(
     Raises
     ------
     TypeError, ValueError
-        If ``C`` is not finite, has more bins than fit or another number of frames than
+        If ``C`` is real or not finite, has more bins than fit or another number of frames than
         ``length``, or a parameter is out of its range.
     MemoryError
         If there is no room for the result or for the filters.

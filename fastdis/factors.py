@@ -224,8 +224,8 @@ class FactorSpace:
         Raises
         ------
         TypeError, ValueError
-            If a name is unknown, a correlation is outside [-1, 1], or together they are not
-            those of any distribution.
+            If a name is unknown, a pair is given twice, a correlation is outside [-1, 1], or
+            together they are not those of any distribution.
         MemoryError
             If there is no room for the rows.
         """
