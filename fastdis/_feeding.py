@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastdis import _noise
 from fastdis._ahead import ahead
 from fastdis._clips import Indices
 from fastdis._steps import Plan
 from fastdis.datasets import Dataset, OnDevice
+from fastdis.synthesis import noise as philox_noise
 
 # Streams apart from each other and from the noise of data sets, which a seed alone names.
 _TRAINING, _VALIDATION = 1, 2
@@ -85,7 +85,7 @@ class Feed:
         self, batches: Sequence[Sequence[Indices]], streams: Sequence[tuple[int, ...]],
         numbers: range, part: slice,
     ) -> Generator[Batch, None, None]:  # fmt: skip
-        keys = [_noise.key(stream) for stream in streams]
+        keys = [philox_noise.key(stream) for stream in streams]
         with closing(ahead((self._make(batches, keys, n, part) for n in numbers), 1)) as made:
             for _ in numbers:
                 start = time.perf_counter()
@@ -104,7 +104,7 @@ class Feed:
         indices = np.stack([mine[number] for mine in batches])
         draws, size = self.shape
         shape = (draws, indices.shape[1], size)
-        noise = np.stack([_noise.normals(key, number, shape) for key in keys])
+        noise = np.stack([philox_noise.normals(key, number, shape) for key in keys])
         here = indices[:, part]
         host = torch.from_numpy(noise[:, :, part])
         if not self.pins:

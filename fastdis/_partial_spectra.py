@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _additive, _kernels, _mel, _memory, _transforms, _validation
-from fastdis._additive import Partials
+from fastdis import _kernels, _mel, _memory, _transforms, _validation
 from fastdis._framing import LOUDEST, Framing, framing
 from fastdis._threads import parallel_for
+from fastdis.synthesis.partials import Partials, _tables
 
 _SHORTEST = 256  # samples of a frame
 _SAMPLES_AT_ONCE = 2**17  # of the frames that reach over an end, in several clips
@@ -121,7 +121,7 @@ def melspectrogram_of_partials(
 
 def _stationary(partials: Partials | Sequence[ArrayLike]) -> Partials:
     """Checked partials, none of which decays."""
-    columns = Partials(*_additive._tables(partials))
+    columns = Partials(*_tables(partials))
     if columns.decay.any():
         where = tuple(int(i) for i in np.argwhere(columns.decay)[0])
         raise ValueError(

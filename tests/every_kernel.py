@@ -8,11 +8,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis import _flatten, _noise, features, metrics, synthesis
+from fastdis import _flatten, features, metrics, synthesis
 from fastdis.datasets import SynTone
 from fastdis.metrics import _bootstrap
 from fastdis.metrics._evidence import gather
 from fastdis.metrics.from_histograms.mig import MIG
+from fastdis.synthesis import noise
 
 CLIPS, SAMPLES = 64, 4001
 LENGTH = {"duration": SAMPLES / 16000}
@@ -40,7 +41,7 @@ def calls() -> dict[str, Callable[[], NDArray]]:
         "oscillator, band limited": lambda: tone(band_limited=True),
         "additive": lambda: synthesis.additive(partials, **LENGTH),
         "add_noise": lambda: synthesis.add_noise(clips, 10.0, seed=3),
-        "normals": lambda: _noise.normals(3, 5, (2, 40_001)),
+        "normals": lambda: noise.normals(3, 5, (2, 40_001)),
         "stft": lambda: features.stft(clips, n_fft=512),
         "stft, odd": lambda: features.stft(clips, n_fft=399),
         "cqt": lambda: features.cqt(clips, sr=16000, n_bins=60),

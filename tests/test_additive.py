@@ -150,7 +150,7 @@ def test_a_minute_keeps_its_phase():
 @pytest.mark.parametrize("duration", [0.3, 2.6])  # a clip of one segment is never cut
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_the_number_of_threads_does_not_change_a_bit(bells, threads, monkeypatch, batch, duration):
-    monkeypatch.setattr("fastdis._additive._WORK_PER_TASK", 1)
+    monkeypatch.setattr("fastdis.synthesis.partials._WORK_PER_TASK", 1)
     partials = tuple(column[:batch] for column in bells)
     clips = []
     for count in (1, 2, 3, 8):

@@ -293,7 +293,7 @@ def test_a_level_within_rounding_of_the_loudest_is_not_blamed_on_the_ratio(monke
     told = []
     for audio in rng.standard_normal((50, 1003)).astype(np.float32):
         level = np.sqrt(np.mean(np.square(audio, dtype=np.float64)))
-        monkeypatch.setattr("fastdis._noise.LOUDEST", level)
+        monkeypatch.setattr("fastdis.synthesis.noise.LOUDEST", level)
         try:
             add_noise(audio, np.inf, seed=0)
         except ValueError as error:

@@ -13,18 +13,9 @@ import torch
 from safetensors import safe_open
 from sklearn.model_selection import train_test_split
 
-from fastdis import (
-    TrainConfig,
-    _checkpoints,
-    _files,
-    _noise,
-    load,
-    models,
-    objectives,
-    train,
-    training,
-)
+from fastdis import TrainConfig, _checkpoints, _files, load, models, objectives, train, training
 from fastdis.datasets import SynTone
+from fastdis.synthesis import noise as philox_noise
 
 
 def _parts(dataset, name="vae", protocol="sound"):
@@ -87,7 +78,7 @@ def test_one_step_is_adam_on_the_mean_batch(small_sound):
     train(model, objective, small_sound, config)
     rows, _ = training.split(64, 0.2, 42)
     order = np.random.default_rng((0, 0)).permutation(rows)
-    noise = torch.from_numpy(_noise.normals(_noise.key((0, 1, 0)), 0, (1, 51, 4)))
+    noise = torch.from_numpy(philox_noise.normals(philox_noise.key((0, 1, 0)), 0, (1, 51, 4)))
     by_hand.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(by_hand.parameters(), lr=1e-3)
     x = torch.from_numpy(small_sound.features(order))

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation
-from fastdis._additive import HARMONICS
 from fastdis.factors import Factor, FactorTable
+from fastdis.synthesis.partials import HARMONICS
 
 # One number is fixed, several are levels; a factor may be continuous.
 Setting = float | str | None | ArrayLike | Factor | Mapping[str, Any]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis._additive import HARMONICS
 from fastdis.datasets._toy_factors import ToyFactors
 from fastdis.factors import FactorTable
+from fastdis.synthesis.partials import HARMONICS
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]

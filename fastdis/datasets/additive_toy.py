@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _memory, _noise, _threads, _validation
+from fastdis import _memory, _threads, _validation
 from fastdis._kernels.reference import philox
 from fastdis.datasets._base import Dataset
 from fastdis.datasets._representations import representation as make_representation
@@ -22,7 +22,7 @@ from fastdis.datasets._toy_factors import Setting, toy_factors
 from fastdis.datasets._toy_gain import gain
 from fastdis.datasets._toy_silence import check_heard
 from fastdis.factors import FactorSpace, FactorTable
-from fastdis.synthesis import Partials, add_noise, additive, adsr, harmonic_partials
+from fastdis.synthesis import Partials, add_noise, additive, adsr, harmonic_partials, noise
 
 Array = NDArray[np.float32]
 Correlation = Mapping[tuple[str, str], float] | Sequence[tuple[str, str, float]]
@@ -174,7 +174,7 @@ class AdditiveToy(Dataset):
             raise ValueError(f"{', '.join(settings)} take a list or a factor at least once, got 0")
         self.space = FactorSpace(self._factors.varying)
         self.gain = gain(self._factors, self.n_partials, self.sample_rate, self.samples)
-        self._key = _noise.key((self.seed, _PHASE_STREAM))
+        self._key = noise.key((self.seed, _PHASE_STREAM))
         self._even = all(
             self.fixed.get(name) == value
             for name, value in (("attack", 0), ("decay_time", 0), ("sustain", 1), ("release", 0))
@@ -292,7 +292,7 @@ class AdditiveToy(Dataset):
         }  # fmt: skip
 
     def _noise_key(self, draw: int) -> int:
-        return _noise.key((self.seed, _OTHER_NOISE, draw)) if draw else self.seed
+        return noise.key((self.seed, _OTHER_NOISE, draw)) if draw else self.seed
 
     def _features(
         self, rows: NDArray[np.int64], table: Callable[[slice], FactorTable], seed: int | None

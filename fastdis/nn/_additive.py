@@ -21,9 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from fastdis import _validation
-from fastdis._additive import Partials
 from fastdis._validation import LOUDEST
 from fastdis.nn._tensors import Module, describe, from_host, in_chunks, product, real
+from fastdis.synthesis.partials import Partials
 
 _PHASOR_BYTES = 64  # of temporaries for one phasor, with or without a graph
 

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from fastdis import _validation
-from fastdis._noise import _ratio
 from fastdis.nn._tensors import Module, clips, from_host, in_chunks, integers, real
+from fastdis.synthesis.noise import _ratio
 
 _WORD = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

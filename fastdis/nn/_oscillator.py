@@ -14,11 +14,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from fastdis import _validation, synthesis
+from fastdis import _validation
 from fastdis.nn._series import closed_series, direct_series
 from fastdis.nn._tensors import Module, from_host, in_chunks, integers, real
+from fastdis.synthesis import waveforms
 
-_SINE, _TRIANGLE, _SAWTOOTH, _SQUARE = range(len(synthesis.SHAPES))
+_SINE, _TRIANGLE, _SAWTOOTH, _SQUARE = range(len(waveforms.SHAPES))
 _DIRECT_TERMS = 11  # beyond them the closed form is within 1e-6
 # Of temporaries, naive or a series, without and with a graph for the gradient.
 _SAMPLE_BYTES = {False: (48, 112), True: (128, 400)}
@@ -62,7 +63,7 @@ class Oscillator(Module):
         seconds = _validation.number("duration", duration, above=0.0)
         self.sample_rate = rate
         self.band_limited = _validation.flag("band_limited", band_limited)
-        t, self.effective_rate = synthesis._time_axis(time_axis, rate, seconds)
+        t, self.effective_rate = waveforms._time_axis(time_axis, rate, seconds)
         self.register_buffer("t", torch.tensor(t), persistent=False)
 
     def forward(
@@ -119,7 +120,7 @@ class Oscillator(Module):
 
     def _shape(self, shape: ArrayLike | Tensor) -> Tensor:
         if not isinstance(shape, Tensor):
-            indices = _validation.choice_indices("shape", shape, synthesis.SHAPES)
+            indices = _validation.choice_indices("shape", shape, waveforms.SHAPES)
             return from_host(indices, self.t.device)
         return integers("shape", shape, self.t.device).reshape(-1)
 
@@ -127,7 +128,7 @@ class Oscillator(Module):
         if isinstance(value, Tensor):
             return real(name, value, (0, 1), self.t.device).reshape(-1)
         if name == "frequency":
-            column = synthesis._frequency(value, self.sample_rate, self.band_limited)
+            column = waveforms._frequency(value, self.sample_rate, self.band_limited)
         else:
             limits = (0.0, 1.0) if name == "amplitude" else ()
             column = _validation.column(name, value, *limits)
@@ -158,7 +159,7 @@ class Oscillator(Module):
         u = self._half_turns(frequency, phase, 0.0)
         # Just short of the limit, lest rounding let in a harmonic at the limit.
         ratio = self.effective_rate / 2 / frequency.detach().abs() * (1 - 1e-12)
-        harmonics = (ratio.ceil() - 1).clamp(0, synthesis._MOST_HARMONICS)
+        harmonics = (ratio.ceil() - 1).clamp(0, waveforms._MOST_HARMONICS)
         sawtooth, triangle = shape == _SAWTOOTH, shape == _TRIANGLE
         terms = torch.where(sawtooth, harmonics, ((harmonics + 1) / 2).floor())
         terms = torch.where(shape == _SINE, harmonics.clamp(max=1), terms)
@@ -177,5 +178,5 @@ class Oscillator(Module):
 def _gain(shape: Tensor, frequency: Tensor, amplitude: Tensor, phase: Tensor) -> Tensor:
     """The amplitude, and NaN for a clip whose values make no waveform."""
     faults = frequency.detach() * 0 + phase.detach() * 0  # 0, or NaN
-    unknown = (shape < 0) | (shape >= len(synthesis.SHAPES))
+    unknown = (shape < 0) | (shape >= len(waveforms.SHAPES))
     return (amplitude + faults).masked_fill(unknown, np.nan).float()

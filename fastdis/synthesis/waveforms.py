@@ -12,11 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _kernels, _memory, _threads, _validation
-from fastdis._additive import Partials as Partials
-from fastdis._additive import additive as additive
-from fastdis._additive import harmonic_partials as harmonic_partials
-from fastdis._envelope import adsr as adsr
-from fastdis._noise import add_noise as add_noise
 
 SHAPES = ("sine", "triangle", "sawtooth", "square")
 
