@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastdis import _kernels, _threads, _transforms
+from fastdis import _kernels, _threads
+from fastdis.features import analysis
 
 # What an x86-64 level brings for float arithmetic; other machines have the one "baseline".
 _INSTRUCTIONS = {
@@ -75,5 +76,5 @@ def _ffts() -> str:
     from fastdis._kernels import fft
 
     own = _runs_on(_kernels.NATIVE["frames_to_spectra"])
-    lengths = f"powers of two from {_transforms.SHORTEST} to {_transforms.LONGEST:,} points"
+    lengths = f"powers of two from {analysis.SHORTEST} to {analysis.LONGEST:,} points"
     return f"{own} for {lengths}; {fft.fft_library()} for others"

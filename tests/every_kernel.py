@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis import _flatten, features, metrics, synthesis
+from fastdis import features, metrics, synthesis
 from fastdis.datasets import SynTone
+from fastdis.features import flattening
 from fastdis.metrics import _bootstrap
 from fastdis.metrics._evidence import gather
 from fastdis.metrics.from_histograms.mig import MIG
@@ -55,7 +56,7 @@ def calls() -> dict[str, Callable[[], NDArray]]:
         "mel_to_audio": lambda: features.mel_to_audio(
             mel, sr=16000, n_fft=512, hop_length=512, n_iter=1, random_state=0
         ),
-        "hilbert_order": lambda: _flatten.hilbert_order(129, 16),  # not kept, as an order is
+        "hilbert_order": lambda: flattening.hilbert_order(129, 16),  # not kept, as an order is
         "power_to_db": lambda: features.power_to_db(mel),
         "joint_histogram": lambda: metrics.joint_histogram(factors, codes).table,
         "joint_histogram, halves": lambda: metrics.joint_histogram(factors / 2, codes).table,

@@ -4,11 +4,11 @@ import librosa
 import numpy as np
 import pytest
 
-from fastdis import _constant_q
-from fastdis import _constant_q_filters as filters_of
-from fastdis._constant_q_filters import Shape, band, shape_of
-from fastdis._constant_q_plan import Settings, plan_for
 from fastdis.features import cqt
+from fastdis.features.constant_q import filters as filters_of
+from fastdis.features.constant_q import transform
+from fastdis.features.constant_q.filters import Shape, band, shape_of
+from fastdis.features.constant_q.plan import Settings, plan_for
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_fft=.* is too large")
 
@@ -244,10 +244,10 @@ def test_long_clips_go_in_blocks(rng, monkeypatch, hop, mode):
     y = rng.standard_normal((2, 9001)).astype(np.float32)
     options = SMALL | {"hop_length": hop, "pad_mode": mode}
     expected = cqt(y, **options)
-    monkeypatch.setattr(_constant_q, "_BLOCK", 100)
+    monkeypatch.setattr(transform, "_BLOCK", 100)
     found = cqt(y, **options)
     assert np.abs(found - expected).max() <= 3e-4 * np.abs(expected).max()
-    monkeypatch.setattr(_constant_q, "_FOLDED", 200)  # and few filters at a time
+    monkeypatch.setattr(transform, "_FOLDED", 200)  # and few filters at a time
     np.testing.assert_allclose(cqt(y, **options), found, atol=1e-6 * np.abs(expected).max())
 
 
@@ -264,9 +264,9 @@ def test_short_filters_and_a_single_one(rng, monkeypatch, hop):
         assert filters_for(600, **options).reach == 0
         assert np.abs(cqt(y, **options) - expected).max() <= 0.06 * np.abs(expected).max()
         with monkeypatch.context() as patch:
-            patch.setattr(_constant_q, "_FOLDED", 1)
+            patch.setattr(transform, "_FOLDED", 1)
             assert np.abs(cqt(y, **options) - expected).max() <= 0.06 * np.abs(expected).max()
-            patch.setattr(_constant_q, "_BLOCK", 100)
+            patch.setattr(transform, "_BLOCK", 100)
             found = cqt(y, **options)
         assert found.shape == expected.shape
         assert np.abs(found).max() < 2 * np.abs(expected).max()
@@ -276,7 +276,7 @@ def test_a_clip_does_not_depend_on_its_batch_or_the_threads(rng, threads, monkey
     y = rng.standard_normal((9, 3000)).astype(np.float32)
     y[3] *= 1e9
     for block in (2**16, 100):
-        monkeypatch.setattr(_constant_q, "_BLOCK", block)
+        monkeypatch.setattr(transform, "_BLOCK", block)
         threads(1)
         expected = np.stack([cqt(clip, **SMALL) for clip in y])
         for number in (1, 2, 3):

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastdis import _flatten
-from fastdis.features import flatten, flatten_order, unflatten
+from fastdis.features import flatten, flatten_order, flattening, unflatten
 
 ORDERS = ("row", "column", "hilbert")
 LARGE = [
@@ -150,15 +149,15 @@ def test_an_order_is_kept_and_cannot_be_written_to(order):
 
 
 def test_the_curve_is_made_once_for_a_shape(monkeypatch):
-    _flatten._order.cache_clear()
-    _flatten._places.cache_clear()
-    made, make = [], _flatten.hilbert_order
+    flattening._order.cache_clear()
+    flattening._places.cache_clear()
+    made, make = [], flattening.hilbert_order
 
     def noted(*shape):
         made.append(shape)
         return make(*shape)
 
-    monkeypatch.setattr(_flatten, "hilbert_order", noted)
+    monkeypatch.setattr(flattening, "hilbert_order", noted)
     for _ in range(3):
         unflatten(flatten(np.zeros((2, 19, 8)), "hilbert"), (19, 8), "hilbert")
     assert made == [(19, 8)]

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from fastdis import _mel
-from fastdis._inverse import mel_magnitudes
 from fastdis.features import (
     griffinlim,
     istft,
+    mel_filterbank,
     mel_to_audio,
     melspectrogram,
     stft,
 )
+from fastdis.features.overlap_add import mel_magnitudes
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:n_fft=.* is too large"),
@@ -99,7 +99,7 @@ def test_griffinlim_draws_clip_after_clip():
 
 def test_mel_least_squares_come_near_the_optimum(rng):
     mel = np.exp(rng.standard_normal((64, 6))).astype(np.float32)  # partly out of reach
-    bank = _mel.filters(8000, 512, 64, 0.0, None, False, "slaney")
+    bank = mel_filterbank.filters(8000, 512, 64, 0.0, None, False, "slaney")
     found = mel_magnitudes(bank, mel[None], 2.0)[0] ** 2
     optimum = np.stack([scipy.optimize.nnls(bank.dense, frame)[0] for frame in mel.T], axis=1)
 

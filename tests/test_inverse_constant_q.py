@@ -5,12 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from fastdis import _constant_q_operator, _constant_q_pieces, _memory, synthesis
-from fastdis._constant_q_operator import nearest, operator_of
-from fastdis._constant_q_phases import Phases, fine_hop
-from fastdis._constant_q_pieces import pieces
-from fastdis._constant_q_plan import Settings, plan_for
+from fastdis import _memory, synthesis
 from fastdis.features import cqt, griffinlim_cqt, icqt
+from fastdis.features.constant_q import operator as _constant_q_operator
+from fastdis.features.constant_q import segments
+from fastdis.features.constant_q.griffin_lim import Phases, fine_hop
+from fastdis.features.constant_q.operator import nearest, operator_of
+from fastdis.features.constant_q.plan import Settings, plan_for
+from fastdis.features.constant_q.segments import pieces
 
 # To near half the sampling rate, at a hop below half of the shortest filter.
 INVERTIBLE = {"sr": 8000, "fmin": 50.0, "hop_length": 16}
@@ -191,8 +193,8 @@ def test_long_clips_come_back_in_pieces(monkeypatch):
     options = INVERTIBLE | {"fmin": 90.0}
     C = cqt(y, n_bins=65, **options)
     whole = icqt(C, length=10400, **options)
-    monkeypatch.setattr(_constant_q_pieces, "_PIECE", 2048)
-    monkeypatch.setattr(_constant_q_pieces, "_PER_FADE", 2)
+    monkeypatch.setattr(segments, "_PIECE", 2048)
+    monkeypatch.setattr(segments, "_PER_FADE", 2)
     assert len(pieces(10400, 16, Settings.checked(n_bins=65, **options).reach)) >= 3
     found = icqt(C, length=10400, **options)
     assert (found != whole).any()

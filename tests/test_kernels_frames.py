@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fastdis import _framing, _mel, stft
+from fastdis import stft
 from fastdis._kernels import native_module, reference
+from fastdis.features import framing, mel_filterbank
 
 native = native_module("_frames")
 pytestmark = pytest.mark.skipif(native is None, reason="the C extension is not built")
@@ -34,7 +35,7 @@ def clips(rng, batch, samples):
 
 
 def window_of(n):
-    return _framing.framing(n, None, None, "hann", True).taps
+    return framing.framing(n, None, None, "hann", True).taps
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -54,7 +55,7 @@ def test_spectra(rng, case):
 def test_mel(rng, case, power):
     n, hop, samples, start, frames = case
     y, window = clips(rng, 3, samples), window_of(n)
-    bank = _mel.filters(16000, n, 20, 0.0, None, False, "slaney")
+    bank = mel_filterbank.filters(16000, n, 20, 0.0, None, False, "slaney")
     got, expected = np.full((2, 3, 20, frames), np.nan, np.float32)
     arguments = y, window, hop, start, LOUDEST, power, *bank.rows
     assert native.frames_to_mel(*arguments, got) == 3
@@ -66,7 +67,7 @@ def test_mel(rng, case, power):
 @pytest.mark.filterwarnings("ignore:.*mel filters hold no frequency bin")
 def test_filters_without_a_bin_give_zero(rng):
     y = clips(rng, 1, 500)
-    bank = _mel.filters(16000, 128, 100, 0.0, None, False, "slaney")
+    bank = mel_filterbank.filters(16000, 128, 100, 0.0, None, False, "slaney")
     assert bank.empty
     got, expected = np.full((2, 1, 100, 8), np.nan, np.float32)
     arguments = y, window_of(128), 64, -64, LOUDEST, 2.0, *bank.rows

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from fastdis import _constant_q, features, nn
+from fastdis import features, nn
+from fastdis.features.constant_q import transform
 from fastdis.nn import _tensors
 from tests.torch_devices import on
 
@@ -194,7 +195,7 @@ def test_audio_that_is_none(y, error, told):
 def test_blocks_of_long_clips_bound_the_filters():
     module = nn.CQT(sr=16000, n_bins=24, fmin=200.0)
     sizes = []
-    for samples in (2 * _constant_q._BLOCK, 8 * _constant_q._BLOCK):
+    for samples in (2 * transform._BLOCK, 8 * transform._BLOCK):
         module(torch.zeros(samples))
         sizes.append(max(filters.numel() for filters in module._filters.values()))
     assert sizes[0] == sizes[1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastdis as fd
-from fastdis import _partial_spectra
+from fastdis.features import mel_of_partials
 from fastdis.synthesis import Partials, additive, harmonic_partials
 
 RATE = 16000
@@ -139,6 +139,6 @@ def test_what_it_refuses(rng):
 def test_few_frames_at_a_time_change_nothing(rng, monkeypatch):
     partials = _tones(rng, batch=3)
     expected = fd.melspectrogram_of_partials(partials, sr=RATE, hop_length=100)
-    monkeypatch.setattr(_partial_spectra, "_SAMPLES_AT_ONCE", 3 * 2048)
+    monkeypatch.setattr(mel_of_partials, "_SAMPLES_AT_ONCE", 3 * 2048)
     found = fd.melspectrogram_of_partials(partials, sr=RATE, hop_length=100)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6 * expected.max())

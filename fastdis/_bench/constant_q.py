@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from fastdis._bench.features import FRAMES, HOP, batches, clips
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, of_peak, pick
 from fastdis._bench.synthesis import CLIP_BYTES, RATE
-from fastdis._constant_q_plan import C1, ConstantQ, Settings, plan_for
 from fastdis.features import cqt
+from fastdis.features.constant_q.plan import C1, ConstantQ, Settings, plan_for
 
 BINS, PER_OCTAVE = 60, 12
 _OPTIONS: dict[str, Any] = {"sr": RATE, "hop_length": HOP, "n_bins": BINS}

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation, features
-from fastdis._constant_q import analysis_of
-from fastdis._constant_q_plan import Settings
 from fastdis.features import power_to_db
+from fastdis.features.constant_q.plan import Settings
+from fastdis.features.constant_q.transform import analysis_of
 
 Array = NDArray[np.float32]
 

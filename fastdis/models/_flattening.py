@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fastdis import _validation
-from fastdis._flatten import ORDERS, flatten_order
+from fastdis.features.flattening import ORDERS, flatten_order
 
 
 class Flattening(nn.Module):

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from fastdis import _memory
-from fastdis._constant_q import Analysis, analysis_of
-from fastdis._constant_q_filters import FilterWindow
-from fastdis._constant_q_plan import ConstantQ, Settings
-from fastdis._framing import PAD_MODES
 from fastdis._validation import choice
+from fastdis.features.constant_q.filters import FilterWindow
+from fastdis.features.constant_q.plan import ConstantQ, Settings
+from fastdis.features.constant_q.transform import Analysis, analysis_of
+from fastdis.features.framing import PAD_MODES
 from fastdis.nn._spectral import pad_ends
 from fastdis.nn._tensors import Module, clips, from_host, in_chunks, product
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fastdis import _mel, _validation
-from fastdis._framing import Window, framing
+from fastdis import _validation
+from fastdis.features import mel_filterbank
+from fastdis.features.framing import Window, framing
 from fastdis.nn._tensors import Module, clips, in_chunks, product
 
 
@@ -173,7 +174,7 @@ class MelSpectrogram(_Framed):
     ) -> None:
         super().__init__(n_fft, hop_length, win_length, window, center, pad_mode)
         self.power = _validation.number("power", power, above=0)
-        bank = _mel.filters(sr, self.framing.n_fft, n_mels, fmin, fmax, htk, norm)
+        bank = mel_filterbank.filters(sr, self.framing.n_fft, n_mels, fmin, fmax, htk, norm)
         self.register_buffer("filters", torch.tensor(bank.dense), persistent=False)
 
     def forward(self, y: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from fastdis import _memory
-from fastdis._constant_q_plan import ConstantQ
+from fastdis.features.constant_q.plan import ConstantQ
 
 _MOST_STEPS = 100
 _FLAT = 1e-6  # of the first gradient, in the norm of the preconditioner

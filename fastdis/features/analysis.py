@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _kernels
-from fastdis._framing import LOUDEST, Framing, check_level
-from fastdis._mel import MelFilters
+from fastdis.features.framing import LOUDEST, Framing, check_level
+from fastdis.features.mel_filterbank import MelFilters
 
 SHORTEST, LONGEST = 128, 8192  # samples of a frame that the one kernel takes
 _SAMPLES_PER_CALL = 2**18

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _kernels, _memory, _validation
-from fastdis._constant_q_filters import FilterWindow
-from fastdis._constant_q_plan import ConstantQ, Settings, plan_for
-from fastdis._framing import LOUDEST, PAD_MODES, check_level
 from fastdis._kernels import fft
 from fastdis._threads import parallel_for
+from fastdis.features.constant_q.filters import FilterWindow
+from fastdis.features.constant_q.plan import ConstantQ, Settings, plan_for
+from fastdis.features.framing import LOUDEST, PAD_MODES, check_level
 
 _BLOCK = 2**16  # samples; longer clips are cut into blocks of frames, so that each stays in cache
 _FOLDED = 2**19  # complex numbers of the filters' inverse transforms at once

@@ -14,14 +14,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _memory, _validation
-from fastdis._constant_q_filters import FilterWindow
-from fastdis._constant_q_pieces import Piece, pieces
-from fastdis._constant_q_plan import MOST_BINS, ConstantQ, Settings, TooManyBinsError, plan_for
-from fastdis._inverse import CLIPS_DRAWN, RandomState, first_phases
 from fastdis._threads import parallel_for
+from fastdis.features.constant_q.filters import FilterWindow
+from fastdis.features.constant_q.plan import (
+    MOST_BINS,
+    ConstantQ,
+    Settings,
+    TooManyBinsError,
+    plan_for,
+)
+from fastdis.features.constant_q.segments import Piece, pieces
+from fastdis.features.griffin_lim import first_phases
+from fastdis.features.overlap_add import CLIPS_DRAWN, RandomState
 
 if TYPE_CHECKING:  # it imports scipy, which takes longer than a thousand clips
-    from fastdis._constant_q_operator import Clip
+    from fastdis.features.constant_q.operator import Clip
 
 _LONGEST_CLIP = 2**40  # samples
 _SHORTER = "take shorter ones, fewer bins or a smaller hop"
@@ -193,7 +200,7 @@ def _invert(
     piece: Piece, chosen: ConstantQ, spectrum: NDArray[np.complex64], out: NDArray[np.float32]
 ) -> None:
     """Add the piece's samples to those of its clip."""
-    from fastdis._constant_q_operator import nearest, operator_of
+    from fastdis.features.constant_q.operator import nearest, operator_of
 
     operator = operator_of(chosen)
     some = spectrum[:, piece.first : piece.first + len(piece.weight)].astype(np.complex128)
@@ -269,8 +276,8 @@ def griffinlim_cqt(
     >>> griffinlim_cqt(C, length=2000, random_state=0, **at).shape
     (2000,)
     """
-    from fastdis._constant_q_operator import operator_of
-    from fastdis._constant_q_phases import Phases, fine_hop
+    from fastdis.features.constant_q.griffin_lim import Phases, fine_hop
+    from fastdis.features.constant_q.operator import operator_of
 
     magnitudes, single = _validation.spectra("C", C)
     n_iter = _validation.integer("n_iter", n_iter, 0)

@@ -14,9 +14,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis._constant_q_filters import FilterWindow, shape_of
-from fastdis._constant_q_operator import Clip, ConstantQOperator, Frames, nearest
-from fastdis._constant_q_plan import ConstantQ
+from fastdis.features.constant_q.filters import FilterWindow, shape_of
+from fastdis.features.constant_q.operator import Clip, ConstantQOperator, Frames, nearest
+from fastdis.features.constant_q.plan import ConstantQ
 
 _PER_FILTER = 2  # hops in the shortest filter
 _ROUNDS, _STEPS = 3, 4  # of meeting the asked frames

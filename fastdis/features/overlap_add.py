@@ -6,17 +6,16 @@ c <- |S| angle(P(c_n) - m / (1 + m) P(c_{n-1})),  P = stft(istft(.))  (Perraudin
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _kernels, _memory, _validation
-from fastdis._framing import Framing, blocks
 from fastdis._kernels import fft
-from fastdis._mel import MelFilters
 from fastdis._threads import parallel_for
+from fastdis.features.framing import Framing, blocks
+from fastdis.features.mel_filterbank import MelFilters
 
 RandomState = int | np.random.RandomState | np.random.Generator | None
 Turns = NDArray[np.float64] | None
@@ -133,54 +132,6 @@ def synthesis(framing: Framing, name: str, frames: int, length: int | None) -> S
     scale = np.where(covered, 1 / np.where(covered, total, 1), 1).astype(np.float32)
     taps = (framing.window / framing.n_fft).astype(np.float32)
     return Synthesis(framing, frames, samples, taps, scale)
-
-
-def first_phases(
-    random_state: RandomState, shape: tuple[int, ...]
-) -> Callable[[int], NDArray[np.float64]]:
-    """Draws turns for the next so many clips; an integer gives every clip the same ones."""
-    if random_state is None:
-        random_state = np.random.default_rng()
-    if isinstance(random_state, np.random.RandomState | np.random.Generator):
-        rng = random_state
-        return lambda clips: rng.random((clips, *shape))
-    seed = _validation.integer("random_state", random_state, 0, 2**32 - 1)
-    turns = np.random.RandomState(seed).random(shape)
-    return lambda clips: np.broadcast_to(turns, (clips, *shape))
-
-
-def find_phases(
-    plan: Synthesis,
-    magnitudes: NDArray[np.float32],
-    n_iter: int,
-    momentum: float,
-    init: str | None,
-    random_state: RandomState,
-) -> NDArray[np.float32]:
-    """Fast Griffin-Lim over ``magnitudes (B, F, frames)``: audio ``(B, samples)``."""
-    n_iter = _validation.integer("n_iter", n_iter, 0)
-    momentum = _validation.number("momentum", momentum, 0, 1)
-    if init is not None:
-        _validation.choice("init", init, ("random",))
-    if plan.framing.frames(plan.samples) != plan.frames:
-        raise ValueError(
-            f"length takes a clip of {plan.frames} frames, got {plan.samples} samples, which "
-            f"have {plan.framing.frames(plan.samples)}"
-        )
-    draw = first_phases(random_state, magnitudes.shape[1:])
-    result = _memory.new_array("griffinlim", (len(magnitudes), plan.samples))
-    for first in range(0, len(magnitudes), CLIPS_DRAWN):
-        chosen = range(first, min(first + CLIPS_DRAWN, len(magnitudes)))
-        turns = None if init is None else draw(len(chosen))
-
-        def work(start: int, stop: int, chosen: range = chosen, turns: Turns = turns) -> None:
-            for j in range(start, stop):
-                begun = None if turns is None else turns[j]
-                i = chosen[j]
-                plan.find_phase(magnitudes[i], begun, n_iter, momentum, result[i])
-
-        parallel_for(work, len(chosen))
-    return result
 
 
 def mel_magnitudes(

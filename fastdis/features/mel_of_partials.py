@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _kernels, _mel, _memory, _transforms, _validation
-from fastdis._framing import LOUDEST, Framing, framing
+from fastdis import _kernels, _memory, _validation
 from fastdis._threads import parallel_for
+from fastdis.features import analysis, mel_filterbank
+from fastdis.features.framing import LOUDEST, Framing, framing
 from fastdis.synthesis.partials import Partials, _tables
 
 _SHORTEST = 256  # samples of a frame
@@ -105,7 +106,7 @@ def melspectrogram_of_partials(
     power = _validation.number("power", power, above=0)
     _validation.integer("n_fft", n_fft, _SHORTEST)
     frame = framing(n_fft, hop_length, None, "hann", center)
-    bank = _mel.filters(sr, n_fft, n_mels, fmin, fmax, htk, norm)
+    bank = mel_filterbank.filters(sr, n_fft, n_mels, fmin, fmax, htk, norm)
     plan = _Plan(frame, bank, sr, samples, power)
     shape = (len(columns.frequency), n_mels, frame.frames(samples))
     if out is None:
@@ -147,7 +148,7 @@ class _Plan:
     """How clips of so many samples are framed and filtered."""
 
     frame: Framing
-    bank: _mel.MelFilters
+    bank: mel_filterbank.MelFilters
     sr: float
     samples: int
     power: float
@@ -200,7 +201,7 @@ class _Plan:
             for run in runs:
                 self._render(some, run, framed[: len(part), frames.index(run.start) :])
             sound = framed.reshape(1, -1)
-            for _ in _transforms.mel(end_to_end, self.bank, self.power, sound, slice(0, 1), mels):
+            for _ in analysis.mel(end_to_end, self.bank, self.power, sound, slice(0, 1), mels):
                 pass
             for i, f in enumerate(frames):
                 part[:, :, f] = mels[0, :, i::each].T[: len(part)]

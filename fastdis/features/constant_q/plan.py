@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis._constant_q_filters import FilterWindow, band, norm_of, period_frames, shape_of
+from fastdis.features.constant_q.filters import FilterWindow, band, norm_of, period_frames, shape_of
 
 C1 = 440 * 2 ** (-45 / 12)  # Hz; librosa's lowest bin
 MOST_BINS = 2**20
