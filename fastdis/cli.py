@@ -325,8 +325,9 @@ def _create(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from fastdis import _cli_files, _parallel, datasets, training
+    from fastdis import _cli_files, datasets, training
     from fastdis.studies import train_all, train_seeds
+    from fastdis.training import distributed
 
     training.check_device(options.device)
     if options.dataset:
@@ -334,7 +335,7 @@ def _train(options: argparse.Namespace) -> None:
     else:
         protocol = options.protocol or "sound"
         dataset = datasets.SynTone(protocol)
-    rank, processes = _parallel.place()
+    rank, processes = distributed.place()
     say = _say if rank == 0 else _say_nothing
     if rank:  # the first one warns of the same
         warnings.simplefilter("ignore")
@@ -403,10 +404,10 @@ def _eval(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from fastdis import _export
+    from fastdis.training import exporting
 
-    formats = _export.FORMATS if options.format == "both" else (options.format,)
-    written = _export.export(options.path, options.to, formats, options.which)
+    formats = exporting.FORMATS if options.format == "both" else (options.format,)
+    written = exporting.export(options.path, options.to, formats, options.which)
     for file in written.values():
         print(file)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from torch import nn
 
-from fastdis import _checkpoints, train, train_many
+from fastdis import train, train_many
 from fastdis.objectives import total_correlation
+from fastdis.training.checkpoints import load
 from tests.forks import telling
 from tests.training_data import SHAPE, Noted, config, parts, small_discriminator
 
@@ -97,7 +98,7 @@ def checkpoints(folder):
     """All that the last checkpoints below a folder hold, but for what a clock said."""
     found = {}
     for path in sorted(Path(folder).rglob("last.safetensors")):
-        tensors, state = _checkpoints.load(path)
+        tensors, state = load(path)
         for row in state["history"]:
             for key in ("seconds", "waiting", "clips_per_second"):
                 del row[key]

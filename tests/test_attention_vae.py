@@ -8,9 +8,10 @@ import torch
 from torch.func import functional_call, stack_module_state
 from torch.utils.flop_counter import FlopCounterMode
 
-from fastdis import _export, models, objectives, train, train_many
+from fastdis import models, objectives, train, train_many
 from fastdis._bench import measure, networks, plain_attention
 from fastdis.models.attention_vae import LSTM, AttentionVAE
+from fastdis.training import exporting
 from tests.objective_data import one_thread
 from tests.training_data import SHAPE, Noted, config, equal, losses, weights
 
@@ -208,7 +209,7 @@ def test_models_are_batched_by_vmap():
 def test_graphs_for_any_number_of_rows():
     """As an export makes them; without a warning of weights that were assigned."""
     model = _built(4, (1, 5, 6)).eval()
-    for part, shape in ((_export._Encoder(model), (1, 5, 6)), (_export._Decoder(model), (4,))):
+    for part, shape in ((exporting._Encoder(model), (1, 5, 6)), (exporting._Decoder(model), (4,))):
         program = torch.export.export(
             part, (torch.zeros(2, *shape),), strict=False,
             dynamic_shapes=({0: torch.export.Dim("batch")},),

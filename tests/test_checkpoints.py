@@ -13,7 +13,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from fastdis import _checkpoints, _files
+from fastdis import _files
+from fastdis.training import checkpoints
 
 RNG = torch.arange(5, dtype=torch.uint8)
 TENSORS = {
@@ -38,7 +39,7 @@ def _same(tensors, expected=TENSORS):
 
 def _fault(file):
     try:
-        _checkpoints.load(file)
+        checkpoints.load(file)
     except ValueError as error:
         return str(error)
 
@@ -51,7 +52,7 @@ def _newest(path, previous):
     """The numbers of what can be read, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = list(_checkpoints.load_newest(path, previous))
+        found = list(checkpoints.load_newest(path, previous))
     assert all(tensors["weight"].eq(state["number"]).all() for _, tensors, state in found)
     return [(file.name, state["number"]) for file, _, state in found]
 
@@ -61,14 +62,14 @@ def files(tmp_path):
     """Where the newest and the one before it stand, with numbers 2 and 1 in them."""
     path, previous = tmp_path / "last.safetensors", tmp_path / "previous.safetensors"
     for number in (1, 2):
-        _checkpoints.save_rotating(path, previous, *_numbered(number))
+        checkpoints.save_rotating(path, previous, *_numbered(number))
     return path, previous
 
 
 def test_every_kind_of_tensor_comes_back(tmp_path):
     file = tmp_path / "a"
-    _checkpoints.save(file, TENSORS, STATE)
-    tensors, state = _checkpoints.load(file)
+    checkpoints.save(file, TENSORS, STATE)
+    tensors, state = checkpoints.load(file)
     assert _same(tensors)
     assert state == STATE
 
@@ -76,7 +77,7 @@ def test_every_kind_of_tensor_comes_back(tmp_path):
 def test_one_bit_anywhere_is_told(tmp_path):
     """Header, names, state, checksum and tensors; only blanks that pad the header mean nothing."""
     file = tmp_path / "a"
-    _checkpoints.save(file, TENSORS, STATE)
+    checkpoints.save(file, TENSORS, STATE)
     whole = file.read_bytes()
     for place in range(len(whole)):
         altered = bytearray(whole)
@@ -84,7 +85,7 @@ def test_one_bit_anywhere_is_told(tmp_path):
         file.write_bytes(altered)
         fault = _fault(file)
         if whole[place : place + 1] == b" " and fault is None:
-            tensors, state = _checkpoints.load(file)
+            tensors, state = checkpoints.load(file)
             assert _same(tensors)
             assert state == STATE
         else:
@@ -94,12 +95,12 @@ def test_one_bit_anywhere_is_told(tmp_path):
 
 def test_a_file_cut_anywhere_is_told(tmp_path):
     file = tmp_path / "a"
-    _checkpoints.save(file, TENSORS, STATE)
+    checkpoints.save(file, TENSORS, STATE)
     whole = file.read_bytes()
     for length in range(0, len(whole), 7):
         file.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r"a is truncated"):
-            _checkpoints.load(file)
+            checkpoints.load(file)
 
 
 @pytest.mark.parametrize(
@@ -114,21 +115,21 @@ def test_a_file_cut_anywhere_is_told(tmp_path):
 )
 def test_a_checksum_of_other_tensors_differs(tmp_path, other):
     file = tmp_path / "a"
-    _checkpoints.save(file, {"weight": torch.zeros(2, 2)}, STATE)
+    checkpoints.save(file, {"weight": torch.zeros(2, 2)}, STATE)
     with safe_open(file, framework="pt") as opened:
         metadata = opened.metadata()
     save_file(other, file, metadata)
     with pytest.raises(ValueError, match=r"a is damaged: its checksum differs"):
-        _checkpoints.load(file)
+        checkpoints.load(file)
     save_file({"weight": torch.zeros(2, 2)}, file, {**metadata, "state": json.dumps({"epoch": 4})})
     with pytest.raises(ValueError, match=r"a is damaged: its checksum differs"):
-        _checkpoints.load(file)
+        checkpoints.load(file)
 
 
 def test_saving_keeps_the_one_before(files):
     path, previous = files
     assert _newest(path, previous) == [(path.name, 2), (previous.name, 1)]
-    _checkpoints.save_rotating(path, previous, *_numbered(3))
+    checkpoints.save_rotating(path, previous, *_numbered(3))
     assert _newest(path, previous) == [(path.name, 3), (previous.name, 2)]
     assert sorted(path.parent.iterdir()) == sorted(files)
 
@@ -149,12 +150,12 @@ def test_a_stop_before_any_rename_leaves_a_whole_one(files, monkeypatch, renames
 
     monkeypatch.setattr(os, "replace", replace)
     try:
-        _checkpoints.save_rotating(*files, *_numbered(3))
+        checkpoints.save_rotating(*files, *_numbered(3))
     except Stopped:
         assert renames < 2
     monkeypatch.undo()
     assert [number for _, number in _newest(*files)] == expected
-    _checkpoints.save_rotating(*files, *_numbered(4))  # and it goes on from there
+    checkpoints.save_rotating(*files, *_numbered(4))  # and it goes on from there
     assert _newest(*files)[0][1] == 4
 
 
@@ -163,7 +164,7 @@ def test_the_new_one_is_on_the_disk_before_either_rename(files, monkeypatch):
     for name in ("fsync", "replace"):
         real = getattr(os, name)
         monkeypatch.setattr(os, name, lambda *a, n=name, f=real: (calls.append(n), f(*a))[1])
-    _checkpoints.save_rotating(*files, *_numbered(3))
+    checkpoints.save_rotating(*files, *_numbered(3))
     assert calls.index("fsync") < calls.index("replace")
     assert calls.count("replace") == 2
 
@@ -175,7 +176,7 @@ def test_a_full_disk_leaves_both(files, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match=r"cannot write .*last\.safetensors: No space left"):
-        _checkpoints.save_rotating(*files, *_numbered(3))
+        checkpoints.save_rotating(*files, *_numbered(3))
     monkeypatch.undo()
     assert [number for _, number in _newest(*files)] == [2, 1]
     assert sorted(files[0].parent.iterdir()) == sorted(files)
@@ -184,11 +185,11 @@ def test_a_full_disk_leaves_both(files, monkeypatch):
 TORN = """
 import resource, signal, sys, torch
 from pathlib import Path
-from fastdis import _checkpoints
+from fastdis.training import checkpoints
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10**5, 10**5))
 tensors = {"weight": torch.full((10**5,), 3.0)}
-_checkpoints.save_rotating(Path(sys.argv[1]), Path(sys.argv[2]), tensors, {"number": 3})
+checkpoints.save_rotating(Path(sys.argv[1]), Path(sys.argv[2]), tensors, {"number": 3})
 """
 
 
@@ -214,10 +215,10 @@ def test_a_damaged_newest_is_named_and_never_takes_the_place_of_a_whole_one(file
     else:
         path.write_bytes(b"")
     with pytest.warns(UserWarning, match=r"left out: .*last\.safetensors is") as caught:
-        found = list(_checkpoints.load_newest(path, previous))
+        found = list(checkpoints.load_newest(path, previous))
     assert len(caught) == 1
     assert [(file, state["number"]) for file, _, state in found] == [(previous, 1)]
-    _checkpoints.save_rotating(path, previous, *_numbered(3))
+    checkpoints.save_rotating(path, previous, *_numbered(3))
     assert _newest(path, previous) == [(path.name, 3), (previous.name, 1)]
 
 
@@ -226,27 +227,27 @@ def test_the_older_one_is_read_only_where_it_is_asked_for(files):
     previous.write_bytes(b"damaged")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert next(_checkpoints.load_newest(path, previous))[2] == {"number": 2}
+        assert next(checkpoints.load_newest(path, previous))[2] == {"number": 2}
 
 
 def test_nothing_there_and_nothing_readable(files, tmp_path):
-    assert list(_checkpoints.load_newest(tmp_path / "a", tmp_path / "b")) == []
+    assert list(checkpoints.load_newest(tmp_path / "a", tmp_path / "b")) == []
     for file in files:
         file.write_bytes(b"damaged")
     with (
         pytest.warns(UserWarning, match="left out"),
         pytest.raises(ValueError, match=r"no checkpoint can be read: .*last.*; .*previous"),
     ):
-        next(_checkpoints.load_newest(*files), None)
+        next(checkpoints.load_newest(*files), None)
 
 
 def test_another_version_is_no_damage(files, tmp_path):
     """Version 1 had no checksum; an older file of this version does not stand in for it."""
     path, previous = files
-    metadata = {"format": _checkpoints.FORMAT, "version": "1", "state": "{}"}
+    metadata = {"format": checkpoints.FORMAT, "version": "1", "state": "{}"}
     save_file({"weight": torch.zeros(3)}, path, metadata)
-    for reads in (_checkpoints.load, lambda file: next(_checkpoints.load_newest(file, previous))):
-        with pytest.raises(_checkpoints.VersionError, match=r"last.* is of version 1, this reads"):
+    for reads in (checkpoints.load, lambda file: next(checkpoints.load_newest(file, previous))):
+        with pytest.raises(checkpoints.VersionError, match=r"last.* is of version 1, this reads"):
             reads(path)
-    _checkpoints.save(path, *_numbered(3))
+    checkpoints.save(path, *_numbered(3))
     assert _newest(path, previous) == [(path.name, 3), (previous.name, 1)]

@@ -12,7 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from fastdis import TrainConfig, _checkpoints, _export, cli, models, objectives, train, training
+from fastdis import TrainConfig, cli, models, objectives, train, training
+from fastdis.training import checkpoints, exporting
 
 FILES = ["config.json", "decoder.pt2", "encoder.pt2", "model.safetensors"]
 
@@ -27,15 +28,15 @@ def run(small_sound, tmp_path_factory):
         compile="never", memory_format="channels_last", dtype="float32",
     )  # fmt: skip
     train(model, objectives.build("beta_vae", protocol="sound", beta=2.0), small_sound, config)
-    tensors, state = _checkpoints.load(path / "best.safetensors")
-    _checkpoints.save(path / "best.safetensors", {k: 2 * t for k, t in tensors.items()}, state)
+    tensors, state = checkpoints.load(path / "best.safetensors")
+    checkpoints.save(path / "best.safetensors", {k: 2 * t for k, t in tensors.items()}, state)
     return path
 
 
 @pytest.fixture(scope="module")
 def written(run):
     """Everything, where it goes by default."""
-    return _export.export(run)
+    return exporting.export(run)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_graphs_give_the_same_codes_in_a_process_of_torch_alone(run, written, tm
 
 
 def test_a_graph_holds_its_own_weights_and_says_whence_it_is(written):
-    model = _export.load_exported(written["model"].parent)
+    model = exporting.load_exported(written["model"].parent)
     keys = []
     for name in ("encoder", "decoder"):
         told = {"config.json": ""}
@@ -98,7 +99,7 @@ def test_the_model_comes_back_from_safetensors(run, written, small_sound):
     assert sorted(path.name for path in written["model"].parent.iterdir()) == FILES
     assert sorted(path.name for path in written.values()) == FILES
     expected = training.load(run).model
-    model = _export.load_exported(run / "export")
+    model = exporting.load_exported(run / "export")
     assert not model.training
     assert _equal(load_file(written["model"]), expected.state_dict())
     x = torch.from_numpy(small_sound.features(np.arange(5)))
@@ -116,8 +117,8 @@ def test_float64_and_channels_last_come_back_as_they_were(run, tmp_path, monkeyp
     model = models.build("conv3", 2, (1, 16, 8), seed=1).double()
     model.to(memory_format=torch.channels_last)
     monkeypatch.setattr(training, "load", lambda path, which: SimpleNamespace(model=model))
-    written = _export.export(run, tmp_path)
-    found = _export.load_exported(tmp_path).state_dict()
+    written = exporting.export(run, tmp_path)
+    found = exporting.load_exported(tmp_path).state_dict()
     assert _equal(found, model.state_dict())
     assert found["mean.weight"].dtype == torch.float64
     x = torch.rand(3, 1, 16, 8, dtype=torch.float64)
@@ -132,7 +133,7 @@ def test_the_command(run, tmp_path, capsys):
     assert shown == [str(tmp_path / "model.safetensors"), str(tmp_path / "config.json")]
     assert sorted(tmp_path.iterdir()) == sorted(map(Path, shown))
     best = training.load(run, which="best").model.state_dict()
-    assert _equal(_export.load_exported(tmp_path).state_dict(), best)
+    assert _equal(exporting.load_exported(tmp_path).state_dict(), best)
     assert not _equal(best, training.load(run).model.state_dict())
     assert cli.main(["export", "--path", str(tmp_path / "none")]) == 2
     assert "none/config.json (wanted a run's config.json)" in capsys.readouterr().err
@@ -160,14 +161,14 @@ def test_mistakes(run, tmp_path, options, error, message):
     if "to" in options:
         options = {"to": tmp_path / options["to"]}
     with pytest.raises(error, match=message):
-        _export.export(copy, **options)
+        exporting.export(copy, **options)
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
 
 def test_no_best_there(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("export", "best*"))
     with pytest.raises(FileNotFoundError, match=r"best\.safetensors"):
-        _export.export(copy, which="best")
+        exporting.export(copy, which="best")
     assert not (tmp_path / "run" / "export").exists()
 
 
@@ -180,7 +181,7 @@ def test_a_full_disk_leaves_what_was_there(run, folder, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
-        _export.export(run, folder, which="best")
+        exporting.export(run, folder, which="best")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -192,9 +193,9 @@ def _config(folder, **options):
 def test_missing_files(folder):
     (folder / "model.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
-        _export.load_exported(folder)
+        exporting.load_exported(folder)
     with pytest.raises(FileNotFoundError, match=r"config\.json"):
-        _export.load_exported(folder / "none")
+        exporting.load_exported(folder / "none")
 
 
 def test_damaged_and_foreign_weights(folder):
@@ -204,7 +205,7 @@ def test_damaged_and_foreign_weights(folder):
     for data in (whole[:-9], b"", whole[:-1] + b"\1", (folder / "other").read_bytes()):
         file.write_bytes(data)
         with pytest.raises(ValueError, match=r"model\.safetensors is damaged or not of .*config"):
-            _export.load_exported(folder)
+            exporting.load_exported(folder)
 
 
 @pytest.mark.parametrize(
@@ -221,17 +222,17 @@ def test_damaged_and_foreign_weights(folder):
 def test_damaged_and_foreign_descriptions(folder, options, message):
     _config(folder, **options)
     with pytest.raises(ValueError, match=message):
-        _export.load_exported(folder)
+        exporting.load_exported(folder)
 
 
 def test_descriptions_of_something_else(run, folder):
     told = json.loads((folder / "config.json").read_text())
     _config(folder, model={**told["model"], "latent_dim": 5})
     with pytest.raises(ValueError, match=r"model\.safetensors holds another architecture"):
-        _export.load_exported(folder)
+        exporting.load_exported(folder)
     for text in ((run / "config.json").read_text(), "[]", json.dumps(told)[:-9]):
         (folder / "config.json").write_text(text)
         with pytest.raises(ValueError, match=r"config\.json is (not|truncated)"):
-            _export.load_exported(folder)
+            exporting.load_exported(folder)
         with pytest.raises(ValueError, match="to takes a folder without another"):
-            _export.export(run, folder, "safetensors")
+            exporting.export(run, folder, "safetensors")

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from fastdis import _feeding, train
-from fastdis._clips import Clips
-from fastdis._feeding import Feed
-from fastdis._steps import Plan
+from fastdis import train
+from fastdis.training import loader
+from fastdis.training.batches import Clips
+from fastdis.training.loader import Feed
+from fastdis.training.step import Plan
 from tests.objective_data import one_thread
 from tests.training_data import SHAPE, Noted, config, helpers, parts
 
@@ -129,11 +130,11 @@ def test_leaving_early_ends_the_thread():
 def test_the_share_of_waiting_is_told(monkeypatch):
     """By a clock that is one second later at every look: one second for every batch."""
     clock = types.SimpleNamespace(perf_counter=map(float, itertools.count()).__next__)
-    monkeypatch.setattr(_feeding, "time", clock)
+    monkeypatch.setattr(loader, "time", clock)
     each = feed()
     list(each.training([CLIPS.epoch(0, 0)], [0], 0, 0))
     assert each.waited == 4.0
-    monkeypatch.setattr("fastdis.training.time", clock)
+    monkeypatch.setattr("fastdis.training.loop.time", clock)
     with one_thread():
         result = train(*parts(), Noted(), config())
     for row in result.history:  # looks at the start and the end, and two for each of four batches

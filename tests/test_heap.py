@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastdis import _heap
+from fastdis.training import process
 
 
 class _Libc:
@@ -18,10 +18,10 @@ class _Libc:
 
 def test_both_thresholds_rise_together_and_fall_after_an_error(monkeypatch):
     libc = _Libc()
-    monkeypatch.setattr(_heap, "_glibc", lambda: libc)
+    monkeypatch.setattr(process, "_glibc", lambda: libc)
 
     def fails():
-        with _heap.keeping_large_blocks():
+        with process.keeping_large_blocks():
             assert libc.calls == [(-1, 2**30), (-3, 2**30)]
             raise KeyError
 
@@ -31,11 +31,11 @@ def test_both_thresholds_rise_together_and_fall_after_an_error(monkeypatch):
 
 
 def test_another_c_library_is_left_alone(monkeypatch):
-    monkeypatch.setattr(_heap.ctypes, "CDLL", lambda _: object())
-    with _heap.keeping_large_blocks():
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda _: object())
+    with process.keeping_large_blocks():
         pass
 
 
 def test_the_real_one_takes_them():
-    with _heap.keeping_large_blocks():
+    with process.keeping_large_blocks():
         assert sum(bytearray(2**20)) == 0

@@ -7,8 +7,9 @@ import signal
 import pytest
 import torch
 
-from fastdis import _teams, load, models, objectives, train, train_many, training
-from fastdis._steps import Plan
+from fastdis import load, models, objectives, train, train_many, training
+from fastdis.training import engines, state
+from fastdis.training.step import Plan
 from tests import forks, model_processes
 from tests.exact_runs import Dropped, checkpoints
 from tests.model_data import NAMES, SHAPE, D, inputs, small
@@ -143,11 +144,11 @@ def test_every_plan_computes_the_same_gradient(name):
     gradients = []
     for plan in plans:
         trainees = [
-            _teams.Trainee(small(name, seed), objectives.build("vae"), config()) for seed in (0, 1)
+            state.Trainee(small(name, seed), objectives.build("vae"), config()) for seed in (0, 1)
         ]
         for each in trainees:
             each.place_on(plan, torch.device("cpu"))
-        team = _teams.team(trainees, plan, torch.device("cpu"))
+        team = engines.team(trainees, plan, torch.device("cpu"))
         team.train(True)
         team.step(x, noise, torch.tensor(0))
         gradients.append(torch.cat([part.double() for part in team.gradients()], dim=1))
@@ -190,14 +191,14 @@ def test_two_processes_of_which_one_has_no_clip_of_a_batch(tmp_path):
 
 def test_torchs_own_dropout_is_not_stacked():
     """Whose numbers a stack would draw otherwise than each of its models by itself."""
-    told = [_teams.Trainee(Dropped(), objectives.build("vae"), config()) for _ in range(2)]
-    assert not _teams.can_be_stacked(told)
-    assert all(map(_teams.draws_its_own, told))
+    told = [state.Trainee(Dropped(), objectives.build("vae"), config()) for _ in range(2)]
+    assert not engines.can_be_stacked(told)
+    assert all(map(engines.draws_its_own, told))
     recurrent = Dropped()
     recurrent.drop = torch.nn.LSTM(3, 3, num_layers=2, dropout=0.1)
-    assert _teams.draws_its_own(_teams.Trainee(recurrent, None, config()))
+    assert engines.draws_its_own(state.Trainee(recurrent, None, config()))
     recurrent.drop = torch.nn.LSTM(3, 3)
-    assert not _teams.draws_its_own(_teams.Trainee(recurrent, None, config()))
+    assert not engines.draws_its_own(state.Trainee(recurrent, None, config()))
 
 
 def test_a_registered_model_with_torchs_own_dropout(monkeypatch):

@@ -11,17 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fastdis import (
-    _checkpoints,
-    _files,
-    _parallel,
-    _train_config,
-    cli,
-    datasets,
-    train_many,
-    training,
-)
-from fastdis._clips import clips_of
+from fastdis import _devices, _files, cli, datasets, train_many, training
+from fastdis.training import checkpoints, distributed
+from fastdis.training.batches import clips_of
+from fastdis.training.config import COMPILE, DTYPES, MEMORY_FORMATS
 from tests import forks, parallel_runs
 from tests.objective_data import one_thread
 from tests.parallel_runs import CASES, member
@@ -134,7 +127,7 @@ def test_a_signal_to_one_stops_both_and_they_go_on(tmp_path, two, number, whom, 
     assert codes == [1, 1]
     assert told[whom]["error"] == error
     assert told[1 - whom]["error"] == "KeyboardInterrupt: another process was stopped"
-    _, state = _checkpoints.load(folders[0] / "last.safetensors")
+    _, state = checkpoints.load(folders[0] / "last.safetensors")
     assert state["epoch"] == 0
     assert 2 <= state["step"] <= 5
     codes, told = together(tmp_path / "second", "vae", *[(folder, {}) for folder in folders])
@@ -152,7 +145,7 @@ def test_one_process_then_two_then_one(tmp_path):
     stop = (folder, {**many, "stop": (6, int(signal.SIGTERM))})
     codes, told = together(tmp_path / "two", case, stop, (folder, many))
     assert codes == [1, 1], told
-    _, state = _checkpoints.load(folder / "last.safetensors")
+    _, state = checkpoints.load(folder / "last.safetensors")
     assert (state["epoch"], state["step"]) > (0, 3)
     ended, _ = parallel_runs.run(case, folder, **many)
     alone, _ = parallel_runs.run(case, **many)
@@ -197,25 +190,25 @@ def test_many_models_and_evaluation_are_for_one_process(monkeypatch):
     terms = training.evaluate(model.double(), objective.double(), Noted(), range(9))
     assert terms["loss"] > 0
     assert not torch.distributed.is_initialized()
-    monkeypatch.setattr(_parallel, "_joined", lambda: True)
-    monkeypatch.setattr(_parallel, "place", lambda: (1, 2))
+    monkeypatch.setattr(distributed, "_joined", lambda: True)
+    monkeypatch.setattr(distributed, "place", lambda: (1, 2))
     with pytest.raises(ValueError, match="train_many takes one process, got 2"):
         train_many(*parts(), Noted(), config(), seeds=[0, 1])
 
 
 def test_a_gpu_of_its_own_for_each_process(monkeypatch):
     cuda = torch.device("cuda")
-    assert _parallel.device_of(cuda) == cuda
+    assert _devices.device_of(cuda) == cuda
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert _parallel.device_of(cuda) == torch.device("cuda:1")
-    assert _parallel.device_of(torch.device("cpu")) == torch.device("cpu")
+    assert _devices.device_of(cuda) == torch.device("cuda:1")
+    assert _devices.device_of(torch.device("cpu")) == torch.device("cpu")
     with pytest.raises(RuntimeError, match=r"device takes 'cuda' for 2 processes .* got 'cuda:0'"):
-        _parallel.device_of(torch.device("cuda:0"))
+        _devices.device_of(torch.device("cuda:0"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(RuntimeError, match="each of 2 processes on one machine, there are 1"):
-        _parallel.device_of(cuda)
+        _devices.device_of(cuda)
 
 
 def test_the_command_line(tmp_path, capsys):
@@ -254,6 +247,6 @@ def test_seeds_and_choices_of_the_command_line(tmp_path, capsys):
 
 
 def test_the_flags_take_what_the_configuration_takes():
-    assert cli.COMPILE == _train_config.COMPILE
-    assert cli.MEMORY_FORMATS == _train_config.MEMORY_FORMATS
-    assert cli.DTYPES == _train_config.DTYPES
+    assert cli.COMPILE == COMPILE
+    assert cli.MEMORY_FORMATS == MEMORY_FORMATS
+    assert cli.DTYPES == DTYPES

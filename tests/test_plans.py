@@ -8,8 +8,9 @@ import time
 import pytest
 import torch
 
-from fastdis import _plans, train, train_many
-from fastdis._steps import Plan
+from fastdis import train, train_many
+from fastdis.training import autotune
+from fastdis.training.step import Plan
 from tests.objective_data import one_thread
 from tests.training_data import Noted, config, equal, losses, parts, small_discriminator, weights
 
@@ -31,7 +32,7 @@ def trials(monkeypatch):
 
     Their gradients are taken in earnest, but for those in ``spoil``; none is compiled.
     """
-    real = _plans._try
+    real = autotune._try
 
     def of(seconds, spoil=None):
         tried = []
@@ -43,11 +44,11 @@ def trials(monkeypatch):
             found = real(trainees, plan, *told)
             for part, spoiled in (spoil or {}).items():
                 if part in str(plan):
-                    found = _plans._Trial(found.seconds, spoiled(found.gradients))
+                    found = autotune._Trial(found.seconds, spoiled(found.gradients))
             here = [value for part, value in seconds.items() if part in str(plan)]
-            return _plans._Trial(here[0] if here else 1.0, found.gradients)
+            return autotune._Trial(here[0] if here else 1.0, found.gradients)
 
-        monkeypatch.setattr(_plans, "_try", trial)
+        monkeypatch.setattr(autotune, "_try", trial)
         return tried
 
     return of
@@ -66,7 +67,7 @@ def test_the_fastest_is_chosen_recorded_and_kept(trials, tmp_path):
     }
     told = json.loads((tmp_path / "plan.json").read_text())
     assert told == {"device": "cpu", **choice.to_dict()}
-    assert _plans.Choice.from_dict(told) == choice
+    assert autotune.Choice.from_dict(told) == choice
     tried.clear()
     again = train(*parts(), Noted(), config(tmp_path, **{**MEASURED, "epochs": 16}))
     assert again.choice == choice
@@ -129,7 +130,7 @@ def test_what_is_named_is_not_searched(trials):
 
 def test_the_search_ends_when_its_time_is_up(trials, monkeypatch):
     trials({"contiguous": 0.1})
-    monkeypatch.setitem(_plans._BUDGET, "cpu", 0.0)
+    monkeypatch.setitem(autotune._BUDGET, "cpu", 0.0)
     choice = train(*parts(), Noted(), config(**MEASURED)).choice
     assert str(choice.plan) == PLAIN
     assert set(choice.tried.values()) == {1.0, "no time left to try it"}
@@ -151,11 +152,11 @@ def test_a_compiler_that_takes_too_long_is_broken_off(monkeypatch):
     try:
         signal.setitimer(signal.ITIMER_REAL, 1000.0)
         start = time.monotonic()
-        with pytest.raises(_plans._TooLongError), _plans._deadline(0.05):
+        with pytest.raises(autotune._TooLongError), autotune._deadline(0.05):
             time.sleep(60.0)
         left, _ = signal.getitimer(signal.ITIMER_REAL)
         assert 1000.0 - (time.monotonic() - start) - 0.5 < left < 1000.0
-        with _plans._deadline(1000.0):
+        with autotune._deadline(1000.0):
             pass
         assert 0.0 < signal.getitimer(signal.ITIMER_REAL)[0] <= left
         assert not rings

@@ -13,9 +13,10 @@ import torch
 from safetensors import safe_open
 from sklearn.model_selection import train_test_split
 
-from fastdis import TrainConfig, _checkpoints, _files, load, models, objectives, train, training
+from fastdis import TrainConfig, _files, load, models, objectives, train, training
 from fastdis.datasets import SynTone
 from fastdis.synthesis import noise as philox_noise
+from fastdis.training import checkpoints
 
 
 def _parts(dataset, name="vae", protocol="sound"):
@@ -110,7 +111,7 @@ def test_a_run_folder_and_its_files(small_sound, tmp_path):
 def test_a_compiled_module_is_saved_under_its_own_names():
     model = models.build("conv3", 4, (1, 16, 8))
     compiled = torch.compile(model)
-    assert _checkpoints.of_module("m", compiled).keys() == _checkpoints.of_module("m", model).keys()
+    assert checkpoints.of_module("m", compiled).keys() == checkpoints.of_module("m", model).keys()
 
 
 def test_more_epochs_go_on_and_end_like_an_unbroken_run(small_sound, tmp_path):

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from fastdis import TrainConfig, models, objectives, train, train_many
-from fastdis._clips import clips_of
-from fastdis._feeding import Feed
-from fastdis._steps import Plan
-from fastdis._teams import OnThreads, Trainee
+from fastdis.training.batches import clips_of
+from fastdis.training.engines import OnThreads
+from fastdis.training.loader import Feed
+from fastdis.training.state import Trainee
+from fastdis.training.step import Plan
 
 pytestmark = [
     pytest.mark.gpu,
@@ -131,7 +132,7 @@ def test_a_run_goes_on_to_the_same_weights(small_sound, tmp_path):
 
 
 def test_the_fastest_plan_is_found(small_sound, monkeypatch):
-    monkeypatch.setattr("fastdis._plans._WORTH", 0.0)
+    monkeypatch.setattr("fastdis.training.autotune._WORTH", 0.0)
     config = TrainConfig(epochs=40, batch_size=16, progress=False, device="cuda")
     choice = train(*_parts(small_sound, "beta_vae"), small_sound, config).choice
     assert choice.why == "the fastest that agrees"

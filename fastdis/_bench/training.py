@@ -89,10 +89,10 @@ def loss_error(how: TrainConfig) -> float:
     The reference gets the same weights, batches and noise, on the CPU.
     """
     from fastdis._bench.plain_torch import Reference
-    from fastdis._clips import clips_of
-    from fastdis._feeding import Feed
-    from fastdis._steps import Plan
     from fastdis.training import check_device
+    from fastdis.training.batches import clips_of
+    from fastdis.training.loader import Feed
+    from fastdis.training.step import Plan
 
     dataset = three_batches().in_memory()
     model, objective = model_and_objective()

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from fastdis import _files, datasets, metrics, models, objectives, training
-from fastdis._clips import split
-from fastdis._runs import folder_name
 from fastdis.datasets._representations import DYNAMIC_RANGE_DB
 from fastdis.studies._additive_toy_grid import BETAS, IMAGES, Group
 from fastdis.studies._common import PLAIN
+from fastdis.training.batches import split
+from fastdis.training.run_folder import folder_name
 
 Row = dict[str, Any]
 Array = NDArray[np.float32]

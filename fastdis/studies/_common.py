@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from fastdis import _files, _validation, datasets, models, objectives, training
-from fastdis._runs import LAST
 from fastdis.metrics import METRICS, SCORED_BY, code_information, evaluate_model, panel
 from fastdis.metrics.evaluation import names_of
 from fastdis.reports import Results, summary
+from fastdis.training.run_folder import LAST
 
 BOOTSTRAP = 1000  # resamples for the confidence intervals of the panel
 # Not left to the clock, so that a study comes out alike each time.

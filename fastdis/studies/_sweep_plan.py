@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from fastdis import _cli_files, _files, _validation, datasets, models, objectives, training
-from fastdis._clips import clips_of
-from fastdis._runs import folder_name
 from fastdis.metrics.evaluation import names_of
 from fastdis.studies._common import alike
+from fastdis.training.batches import clips_of
+from fastdis.training.run_folder import folder_name
 
 # Of a TrainConfig, what a sweep sets by itself or what is said where it is run.
 _SET_ELSEWHERE = ("seed", "path", "progress", "device")

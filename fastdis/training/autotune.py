@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from fastdis._feeding import Batch
-from fastdis._steps import Plan
-from fastdis._teams import Trainee, can_be_stacked, draws_its_own, team
-from fastdis._train_config import MEASURE, TrainConfig
+from fastdis.training.config import MEASURE, TrainConfig
+from fastdis.training.engines import can_be_stacked, draws_its_own, team
+from fastdis.training.loader import Batch
+from fastdis.training.state import Trainee
+from fastdis.training.step import Plan
 
 # A gradient of bfloat16 is off by about 1%, a hundredth of how much two batches' gradients differ.
 _AGREES = {"float32": 1e-3, "float64": 1e-6, "tf32": 2e-2, "bfloat16": 2e-2}

@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from fastdis._ahead import ahead
-from fastdis._clips import Indices
-from fastdis._steps import Plan
 from fastdis.datasets import Dataset, OnDevice
 from fastdis.synthesis import noise as philox_noise
+from fastdis.training.batches import Indices
+from fastdis.training.distributed import Processes
+from fastdis.training.state import Trainee
+from fastdis.training.step import Plan
 
 # Streams apart from each other and from the noise of data sets, which a seed alone names.
 _TRAINING, _VALIDATION = 1, 2
@@ -135,3 +137,10 @@ class Feed:
 
     def _kind(self, values: Tensor) -> Tensor:
         return values.to(self.plan.kind)
+
+
+def feed_of(
+    run: Trainee, dataset: Dataset, device: torch.device, plan: Plan, processes: Processes
+) -> Feed:
+    shape = (run.objective.draws, run.model.latent_dim)
+    return Feed(dataset, device, plan, shape, processes.part)

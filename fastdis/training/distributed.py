@@ -10,14 +10,15 @@ from __future__ import annotations
 import atexit
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
 
-from fastdis._teams import Trainee
+from fastdis import objectives
 from fastdis.objectives import Rows
+from fastdis.training.state import Trainee
 
 
 class Processes:
@@ -143,37 +144,6 @@ class Processes:
         return bool(wants_to_stop) if self.size == 1 else bool(self.stopping > 0)
 
 
-def place() -> tuple[int, int]:
-    """Which process this is, and of how many: of the caller's group, or as torchrun says."""
-    if _joined():
-        return distributed.get_rank(), distributed.get_world_size()
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    return (int(os.environ.get("RANK", "0")), size) if size > 1 else (0, 1)
-
-
-def device_of(device: torch.device) -> torch.device:
-    """A GPU of its own for each process of a machine, where ``"cuda"`` was asked for.
-
-    Raises
-    ------
-    RuntimeError
-        If there are fewer GPUs than processes, or all were to take the same.
-    """
-    local, beside = (int(os.environ.get(key, "-1")) for key in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
-    if device.type != "cuda" or local < 0:
-        return device
-    if beside > 1 and device.index is not None:
-        raise RuntimeError(
-            f"device takes 'cuda' for {beside} processes on one machine, got '{device}'"
-        )
-    if local >= torch.cuda.device_count():
-        raise RuntimeError(
-            f"device 'cuda' takes a CUDA device for each of {beside} processes on one machine, "
-            f"there are {torch.cuda.device_count()}"
-        )
-    return torch.device("cuda", local) if device.index is None else device
-
-
 def _flat(told: Mapping[str, Any]) -> dict[str, Any]:
     """``{"config": {"seed": 0}}`` as ``{"config seed": 0}``."""
     result: dict[str, Any] = {}
@@ -247,3 +217,16 @@ class _Sum(torch.autograd.Function):
         gradient = gradient.contiguous().clone()
         distributed.all_reduce(gradient)
         return gradient
+
+
+def take_whole_batches(runs: Iterable[Trainee]) -> None:
+    for run in runs:
+        run.objective.rows = objectives.Rows()
+
+
+def place() -> tuple[int, int]:
+    """Which process this is, and of how many: of the caller's group, or as torchrun says."""
+    if _joined():
+        return distributed.get_rank(), distributed.get_world_size()
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    return (int(os.environ.get("RANK", "0")), size) if size > 1 else (0, 1)

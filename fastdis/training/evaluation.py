@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
 
@@ -12,13 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fastdis import datasets, objectives
-from fastdis._clips import Clips, Indices
-from fastdis._feeding import Feed
-from fastdis._parallel import Processes
-from fastdis._steps import Plan
-from fastdis._teams import Team, Trainee, team
-from fastdis._train_config import TrainConfig
 from fastdis.datasets import Dataset
+from fastdis.training.batches import Clips, Indices
+from fastdis.training.config import TrainConfig
+from fastdis.training.distributed import Processes, take_whole_batches
+from fastdis.training.engines import Team, team
+from fastdis.training.loader import Feed, feed_of
+from fastdis.training.state import Trainee
+from fastdis.training.step import Plan
 
 
 def evaluate(
@@ -42,11 +42,6 @@ def evaluate(
     return mean_terms(together, feed, clips.validation(), [seed], step, alone)[0]
 
 
-def take_whole_batches(runs: Iterable[Trainee]) -> None:
-    for run in runs:
-        run.objective.rows = objectives.Rows()
-
-
 def mean_terms(
     together: Team, feed: Feed, batches: list[Indices], seeds: list[int], step: int,
     processes: Processes,
@@ -64,13 +59,6 @@ def mean_terms(
             sums = told if sums.numel() == 0 else sums + told
     means = processes.sum(sums) / sum(map(len, batches))
     return [dict(zip(together.keys, each, strict=True)) for each in means.T.tolist()]
-
-
-def feed_of(
-    run: Trainee, dataset: Dataset, device: torch.device, plan: Plan, processes: Processes
-) -> Feed:
-    shape = (run.objective.draws, run.model.latent_dim)
-    return Feed(dataset, device, plan, shape, processes.part)
 
 
 def step_on(step: int, feed: Feed) -> Tensor:

@@ -14,8 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fastdis import _checkpoints, _files
-from fastdis._plans import Choice
+from fastdis import _files, objectives
+from fastdis.training import checkpoints
+from fastdis.training.autotune import Choice
+from fastdis.training.config import TrainConfig
+from fastdis.training.state import Trainee
 
 BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
 CONFIG, LOG, PLAN = "config.json", "log.jsonl", "plan.json"
@@ -162,9 +165,7 @@ class RunFolder:
         at: Progress | None = None
         if self.path is None:
             return at
-        for path, tensors, state in _checkpoints.load_newest(
-            self.path / LAST, self.path / PREVIOUS
-        ):
+        for path, tensors, state in checkpoints.load_newest(self.path / LAST, self.path / PREVIOUS):
             if place in (None, (state["epoch"], state["step"])):
                 at = _restore(path, tensors, state, model, objective, optimizers, device)
                 break
@@ -202,24 +203,24 @@ class RunFolder:
         if self.path is None or not self.writes:
             return
         tensors = {
-            **_checkpoints.of_module("model", model),
-            **_checkpoints.of_module("objective", objective),
+            **checkpoints.of_module("model", model),
+            **checkpoints.of_module("objective", objective),
             "rng.cpu": torch.get_rng_state(),
         }
         device = next(model.parameters()).device
         if device.type == "cuda":
             tensors["rng.cuda"] = torch.cuda.get_rng_state(device)
         for number, optimizer in enumerate(optimizers):
-            tensors |= _checkpoints.of_optimizer(f"optimizer{number}", optimizer)
+            tensors |= checkpoints.of_optimizer(f"optimizer{number}", optimizer)
         state = asdict(at)
         state["best_loss"] = at.best_loss if math.isfinite(at.best_loss) else None
-        _checkpoints.save_rotating(self.path / LAST, self.path / PREVIOUS, tensors, state)
+        checkpoints.save_rotating(self.path / LAST, self.path / PREVIOUS, tensors, state)
 
     def save_best(self, model: Any, at: Progress) -> None:
         """The weights of the best epoch so far."""
         if self.path is not None and self.writes:
             state = {"history": at.history, "best_epoch": at.best_epoch}
-            _checkpoints.save(self.path / BEST, _checkpoints.of_module("model", model), state)
+            checkpoints.save(self.path / BEST, checkpoints.of_module("model", model), state)
 
     def log(self, row: dict[str, Any]) -> None:
         """One more epoch in ``log.jsonl``."""
@@ -238,10 +239,10 @@ def _restore(
     path: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any], model: Any,
     objective: Any, optimizers: list[torch.optim.Optimizer], device: torch.device,
 ) -> Progress:  # fmt: skip
-    _checkpoints.into_module("model", model, tensors, path)
-    _checkpoints.into_module("objective", objective, tensors, path)
+    checkpoints.into_module("model", model, tensors, path)
+    checkpoints.into_module("objective", objective, tensors, path)
     for number, optimizer in enumerate(optimizers):
-        _checkpoints.into_optimizer(f"optimizer{number}", optimizer, tensors)
+        checkpoints.into_optimizer(f"optimizer{number}", optimizer, tensors)
     torch.set_rng_state(tensors["rng.cpu"])
     if "rng.cuda" in tensors and device.type == "cuda":
         torch.cuda.set_rng_state(tensors["rng.cuda"], device)
@@ -275,3 +276,28 @@ def _hold_against(path: Path, before: Any, told: dict[str, Any]) -> None:
                     f"path {path.parent} holds another run: {part} {key} was {was.get(key)!r}, "
                     f"is {now.get(key)!r}"
                 )
+
+
+@dataclass(eq=False)
+class Run(Trainee):
+    """A trainee, its folder, and where it stands."""
+
+    folder: RunFolder = field(default_factory=lambda: RunFolder(None))
+    at: Progress = field(default_factory=Progress)
+
+    @property
+    def done(self) -> bool:
+        config: TrainConfig = self.config
+        tired = (
+            config.patience is not None and self.at.epoch - self.at.best_epoch >= config.patience
+        )
+        return tired or self.at.epoch >= config.epochs
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.at.epoch, self.at.step
+
+    @property
+    def state(self) -> tuple[Any, objectives.Objective, list[torch.optim.Optimizer]]:
+        """What a checkpoint holds."""
+        return self.model, self.objective, self.optimizers

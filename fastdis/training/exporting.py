@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 import fastdis
-from fastdis import _checkpoints, _files, _validation, models
+from fastdis import _files, _validation, models
+from fastdis.training import checkpoints
 
 FORMAT, VERSION = "fastdis-model", 1
 FORMATS = ("safetensors", "torch_export")
@@ -119,16 +120,17 @@ def load_exported(folder: str | Path) -> Any:
     from safetensors.torch import load
 
     named = {f"model.{key}": value for key, value in load(data).items()}
-    _checkpoints.into_module("model", model, named, weights)
+    checkpoints.into_module("model", model, named, weights)
     return model.eval()
 
 
 def _describe(path: Path, model: Any, which: str) -> dict[str, Any]:
     """What ``config.json`` says: what the model is, and what it was trained on and for."""
-    from fastdis import _runs, training
+    from fastdis import training
+    from fastdis.training import run_folder
 
-    with _files.reading(path / _runs.CONFIG, "a run's config.json", (KeyError, TypeError)):
-        objective = _files.read_json(path / _runs.CONFIG, "a run's config.json")["objective"]
+    with _files.reading(path / run_folder.CONFIG, "a run's config.json", (KeyError, TypeError)):
+        objective = _files.read_json(path / run_folder.CONFIG, "a run's config.json")["objective"]
     return {
         "format": FORMAT,
         "version": VERSION,

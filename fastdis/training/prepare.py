@@ -4,47 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from fastdis import _plans, objectives
-from fastdis._clips import Clips
-from fastdis._evaluation import feed_of
-from fastdis._feeding import Batch
-from fastdis._parallel import Processes
-from fastdis._plans import Choice
-from fastdis._runs import Progress, RunFolder, describe
-from fastdis._steps import Plan
-from fastdis._teams import Trainee
-from fastdis._train_config import TrainConfig
 from fastdis.datasets import Dataset
-
-
-@dataclass(eq=False)
-class Run(Trainee):
-    """A trainee, its folder, and where it stands."""
-
-    folder: RunFolder = field(default_factory=lambda: RunFolder(None))
-    at: Progress = field(default_factory=Progress)
-
-    @property
-    def done(self) -> bool:
-        config: TrainConfig = self.config
-        tired = (
-            config.patience is not None and self.at.epoch - self.at.best_epoch >= config.patience
-        )
-        return tired or self.at.epoch >= config.epochs
-
-    @property
-    def place(self) -> tuple[int, int]:
-        return self.at.epoch, self.at.step
-
-    @property
-    def state(self) -> tuple[Any, objectives.Objective, list[torch.optim.Optimizer]]:
-        """What a checkpoint holds."""
-        return self.model, self.objective, self.optimizers
+from fastdis.training import autotune
+from fastdis.training.autotune import Choice
+from fastdis.training.batches import Clips
+from fastdis.training.distributed import Processes
+from fastdis.training.loader import Batch, feed_of
+from fastdis.training.run_folder import Progress, Run, describe
+from fastdis.training.step import Plan
 
 
 def start(
@@ -61,7 +33,7 @@ def start(
         run.folder.hold_against(description)
     known = processes.of_first(_plan_so_far(runs, device))  # the first is sure of the folder then
     if known is not None:
-        choice = _plans.go_on(Choice.from_dict(known), runs, device, engine)
+        choice = autotune.go_on(Choice.from_dict(known), runs, device, engine)
     else:
         first = clips.epoch(config.seed, 0)
 
@@ -72,7 +44,7 @@ def start(
                 return next(made)
 
         steps = config.epochs * len(first)
-        choice = _plans.choose(runs, config, device, engine, sample, steps, processes.size)
+        choice = autotune.choose(runs, config, device, engine, sample, steps, processes.size)
     for run in runs:
         run.folder.save_plan({"device": device.type, **choice.to_dict()})
         run.place_on(choice.plan, device)

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fastdis import _checkpoints, _files, _validation, models, objectives
-from fastdis._clips import check_device
-from fastdis._plans import Choice
-from fastdis._runs import BEST, CONFIG, LAST, PLAN, PREVIOUS
-from fastdis._train_config import TrainConfig
+from fastdis import _files, _validation, models, objectives
+from fastdis._devices import check_device
 from fastdis.datasets import Dataset
+from fastdis.training import checkpoints
+from fastdis.training.autotune import Choice
+from fastdis.training.config import TrainConfig
+from fastdis.training.run_folder import BEST, CONFIG, LAST, PLAN, PREVIOUS
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,10 @@ def load(path: str | Path, *, which: str = "last", device: str = "cpu") -> Train
     file, tensors, state = _newest(folder, which)
     kind = next(t.dtype for key, t in tensors.items() if key.startswith("model."))
     model.to(kind)
-    _checkpoints.into_module("model", model, tensors, file)
+    checkpoints.into_module("model", model, tensors, file)
     objective.to(kind)
     if which == "last":
-        _checkpoints.into_module("objective", objective, tensors, file)
+        checkpoints.into_module("objective", objective, tensors, file)
     choice = Choice.from_dict(_files.read_json(folder / PLAN, "a run's plan.json"))
     model.to(check_device(device), memory_format=choice.plan.format)
     model.eval()
@@ -118,8 +119,8 @@ def load(path: str | Path, *, which: str = "last", device: str = "cpu") -> Train
 def _newest(folder: Path, which: str) -> tuple[Path, dict[str, torch.Tensor], Any]:
     """The checkpoint; of the last ones, the newest that is whole."""
     if which == "best":
-        return folder / BEST, *_checkpoints.load(folder / BEST)
-    for found in _checkpoints.load_newest(folder / LAST, folder / PREVIOUS):
+        return folder / BEST, *checkpoints.load(folder / BEST)
+    for found in checkpoints.load_newest(folder / LAST, folder / PREVIOUS):
         return found
     raise FileNotFoundError(f"no such file: {folder / LAST} (wanted a fastdis checkpoint)")
 

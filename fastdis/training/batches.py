@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fastdis import datasets
-from fastdis._train_config import TrainConfig
 from fastdis.datasets import Dataset
+from fastdis.training.config import TrainConfig
 
 Indices = NDArray[np.int64]
 _PARTNERS = 3  # apart from the streams of the noise
@@ -128,26 +127,3 @@ def clips_of(
         pairs = datasets.Pairs(dataset, changed, np.sort(rows))
         held_out_pairs = datasets.Pairs(dataset, changed, None)
     return Clips(rows, held_out, config.batch_size, smallest, pairs, held_out_pairs)
-
-
-def check_device(device: str) -> torch.device:
-    """``device`` for torch.
-
-    Raises
-    ------
-    RuntimeError
-        If there is no CUDA device where one is asked for.
-    ValueError
-        If it is none of those.
-    """
-    try:
-        found = torch.device(device)
-    except (RuntimeError, TypeError):
-        found = torch.device("meta")  # none of ours
-    if found.type not in ("cpu", "cuda"):
-        raise ValueError(f"device takes 'cpu', 'cuda' or 'cuda:N', got {device!r}")
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise RuntimeError(
-            f"device {device!r} was asked for; there are {torch.cuda.device_count()} CUDA devices"
-        )
-    return found

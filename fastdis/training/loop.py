@@ -8,13 +8,10 @@ A run that was stopped goes on where it stopped and ends with the same weights.
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing, nullcontext
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,25 +19,19 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from fastdis import _validation, models, objectives
-from fastdis._clips import Clips, Indices, check_device, clips_of, split
-from fastdis._evaluation import evaluate, feed_of, mean_terms, step_on, take_whole_batches
-from fastdis._export import export, load_exported
-from fastdis._feeding import Feed
-from fastdis._heap import keeping_large_blocks
-from fastdis._interrupt import stop_requests
-from fastdis._parallel import Processes, device_of
-from fastdis._runs import NonFiniteLossError, Progress, RunFolder, folder_name
-from fastdis._start import Run, near, seeded, start
-from fastdis._teams import Team, team
-from fastdis._train_config import MEASURE, TrainConfig
-from fastdis._trained import TrainResult, dataset_options, encode, load
+from fastdis import objectives
+from fastdis._devices import check_device, device_of
 from fastdis.datasets import Dataset
-
-__all__ = [
-    "NonFiniteLossError", "TrainConfig", "TrainResult", "check_device", "dataset_options", "encode",
-    "evaluate", "export", "load", "load_exported", "split", "train", "train_many",
-]  # fmt: skip
+from fastdis.training.batches import Clips, Indices, clips_of
+from fastdis.training.config import MEASURE, TrainConfig
+from fastdis.training.distributed import Processes, take_whole_batches
+from fastdis.training.engines import Team, team
+from fastdis.training.evaluation import mean_terms, step_on
+from fastdis.training.loader import Feed, feed_of
+from fastdis.training.prepare import near, seeded, start
+from fastdis.training.process import keeping_large_blocks, stop_requests
+from fastdis.training.run_folder import NonFiniteLossError, Progress, Run, RunFolder
+from fastdis.training.trained import TrainResult
 
 # Steps between two looks at the losses. A look waits for a GPU; on a CPU it costs nothing.
 _READ_BACK = {"cpu": 1, "cuda": 20}
@@ -86,75 +77,10 @@ def train(
         After Ctrl-C, once the checkpoint is written.
     """
     config = config or TrainConfig()
-    return _train([Run(model, objective, config)], dataset, config, MEASURE)[0]
+    return train_runs([Run(model, objective, config)], dataset, config, MEASURE)[0]
 
 
-def train_many(
-    model: Any,
-    objective: objectives.Objective,
-    dataset: Dataset,
-    config: TrainConfig | None = None,
-    *,
-    seeds: Iterable[int] = range(10),
-    grid: Mapping[str, Sequence[Any]] | None = None,
-    engine: str = MEASURE,
-) -> list[TrainResult]:
-    """Train a model for every seed, and for every combination of an objective's options, in step.
-
-    Each comes out as :func:`train` alone would give it, up to rounding, with its own weights,
-    order of clips and noise, and with a run folder of its own, such as
-    ``path/beta=4.0_seed=0``, from which it goes on.
-
-    Parameters
-    ----------
-    model, objective
-        Which architecture and objective; both are built anew for each run. Several architectures
-        that take the same features to codes of the same size: a dict of them by the names of their
-        folders below ``path``.
-    dataset, config
-        As in :func:`train`; ``config.seed`` is replaced by each seed.
-    seeds
-        Of the initial weights, the order of the clips, and the noise.
-    grid
-        Values of options of the objective, such as ``{"beta": [1, 4, 8]}``.
-    engine
-        ``"stacked"``: one batched model, by ``torch.func.vmap``; ``"threads"``: each by itself, on
-        :func:`fastdis.get_num_threads` threads of a CPU, on a stream each of a GPU;
-        ``"measure"``: the faster one.
-
-    Returns
-    -------
-    list of TrainResult
-        For each architecture and each combination of the grid, all seeds.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`train`; if ``model`` is an empty dict, or architectures differ in input shape or
-        size of the code; if ``seeds`` or a list of the grid is empty or holds a value twice, an
-        option is unknown, or the engine cannot stack what the runs differ in.
-    """
-    config = config or TrainConfig()
-    runs = []
-    for (folder, each), values, seed in itertools.product(
-        _architectures(model), _combinations(grid or {}), _distinct("seeds", seeds)
-    ):
-        own = folder_name({**values, "seed": seed})
-        path = None if config.path is None else str(Path(config.path, folder, own))
-        runs.append(
-            Run(
-                models.build(**each.options(), seed=seed),
-                objectives.build(
-                    objective.name, protocol=objective.protocol, **{**objective.options, **values}
-                ),
-                replace(config, seed=seed, path=path),
-            )
-        )
-    _validation.choice("engine", engine, ("stacked", "threads", MEASURE))
-    return _train(runs, dataset, config, engine)
-
-
-def _train(
+def train_runs(
     runs: list[Run], dataset: Dataset, config: TrainConfig, engine: str
 ) -> list[TrainResult]:
     device = device_of(check_device(config.device))
@@ -313,34 +239,3 @@ def _bar(total: int, at: Progress, config: TrainConfig, processes: Processes) ->
         total=total, initial=at.clips, desc=f"epoch {at.epoch + 1}/{config.epochs}", unit=" clips",
         disable=not (config.progress and processes.first), mininterval=0.5,
     )  # fmt: skip
-
-
-def _architectures(model: Any) -> list[tuple[str, Any]]:
-    """Each with its folder; a single one has none of its own."""
-    if not isinstance(model, Mapping):
-        return [("", model)]
-    if not model:
-        raise ValueError("model takes one or more architectures, got none")
-    sizes = {name: (each.input_shape, each.latent_dim) for name, each in model.items()}
-    if len(set(sizes.values())) > 1:
-        raise ValueError(
-            f"model takes architectures of one input shape and one size of the code, got {sizes}"
-        )
-    return list(model.items())
-
-
-def _combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    values = [_distinct(f"grid[{key!r}]", given) for key, given in grid.items()]
-    return [dict(zip(grid, each, strict=True)) for each in itertools.product(*values)]
-
-
-def _distinct(name: str, values: Iterable[Any]) -> list[Any]:
-    takes = f"{name} takes one or more different values, got"
-    try:
-        result = list(values)
-        different = len(set(result))
-    except TypeError:  # a single value, or lists
-        raise TypeError(f"{takes} {_validation.describe(values)}") from None
-    if not result or different < len(result):
-        raise ValueError(f"{takes} {result}")
-    return result

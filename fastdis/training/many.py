@@ -1,0 +1,112 @@
+"""Train many models at once: seeds, combinations of an objective's options, architectures."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fastdis import _validation, models, objectives
+from fastdis.datasets import Dataset
+from fastdis.training.config import MEASURE, TrainConfig
+from fastdis.training.loop import train_runs
+from fastdis.training.run_folder import Run, folder_name
+from fastdis.training.trained import TrainResult
+
+
+def train_many(
+    model: Any,
+    objective: objectives.Objective,
+    dataset: Dataset,
+    config: TrainConfig | None = None,
+    *,
+    seeds: Iterable[int] = range(10),
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    engine: str = MEASURE,
+) -> list[TrainResult]:
+    """Train a model for every seed, and for every combination of an objective's options, in step.
+
+    Each comes out as :func:`train` alone would give it, up to rounding, with its own weights,
+    order of clips and noise, and with a run folder of its own, such as
+    ``path/beta=4.0_seed=0``, from which it goes on.
+
+    Parameters
+    ----------
+    model, objective
+        Which architecture and objective; both are built anew for each run. Several architectures
+        that take the same features to codes of the same size: a dict of them by the names of their
+        folders below ``path``.
+    dataset, config
+        As in :func:`train`; ``config.seed`` is replaced by each seed.
+    seeds
+        Of the initial weights, the order of the clips, and the noise.
+    grid
+        Values of options of the objective, such as ``{"beta": [1, 4, 8]}``.
+    engine
+        ``"stacked"``: one batched model, by ``torch.func.vmap``; ``"threads"``: each by itself, on
+        :func:`fastdis.get_num_threads` threads of a CPU, on a stream each of a GPU;
+        ``"measure"``: the faster one.
+
+    Returns
+    -------
+    list of TrainResult
+        For each architecture and each combination of the grid, all seeds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`train`; if ``model`` is an empty dict, or architectures differ in input shape or
+        size of the code; if ``seeds`` or a list of the grid is empty or holds a value twice, an
+        option is unknown, or the engine cannot stack what the runs differ in.
+    """
+    config = config or TrainConfig()
+    runs = []
+    for (folder, each), values, seed in itertools.product(
+        _architectures(model), _combinations(grid or {}), _distinct("seeds", seeds)
+    ):
+        own = folder_name({**values, "seed": seed})
+        path = None if config.path is None else str(Path(config.path, folder, own))
+        runs.append(
+            Run(
+                models.build(**each.options(), seed=seed),
+                objectives.build(
+                    objective.name, protocol=objective.protocol, **{**objective.options, **values}
+                ),
+                replace(config, seed=seed, path=path),
+            )
+        )
+    _validation.choice("engine", engine, ("stacked", "threads", MEASURE))
+    return train_runs(runs, dataset, config, engine)
+
+
+def _architectures(model: Any) -> list[tuple[str, Any]]:
+    """Each with its folder; a single one has none of its own."""
+    if not isinstance(model, Mapping):
+        return [("", model)]
+    if not model:
+        raise ValueError("model takes one or more architectures, got none")
+    sizes = {name: (each.input_shape, each.latent_dim) for name, each in model.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(
+            f"model takes architectures of one input shape and one size of the code, got {sizes}"
+        )
+    return list(model.items())
+
+
+def _combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    values = [_distinct(f"grid[{key!r}]", given) for key, given in grid.items()]
+    return [dict(zip(grid, each, strict=True)) for each in itertools.product(*values)]
+
+
+def _distinct(name: str, values: Iterable[Any]) -> list[Any]:
+    takes = f"{name} takes one or more different values, got"
+    try:
+        result = list(values)
+        different = len(set(result))
+    except TypeError:  # a single value, or lists
+        raise TypeError(f"{takes} {_validation.describe(values)}") from None
+    if not result or different < len(result):
+        raise ValueError(f"{takes} {result}")
+    return result

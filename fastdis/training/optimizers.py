@@ -1,0 +1,72 @@
+"""The optimizers of a model and its objective, and their learning rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def optimizers_of(
+    weights: Sequence[Tensor], own: Sequence[Tensor], adversary: Sequence[Tensor], config: Any,
+    device: torch.device,
+) -> list[torch.optim.Optimizer]:  # fmt: skip
+    """Of the model and the objective's ``own`` weights, which do not decay, and of its adversary
+    where there is one; their state is made.
+    """
+    cls = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    on_gpu = device.type == "cuda"
+
+    def rate(value: float) -> Any:
+        # A captured step reads its learning rate from the device.
+        return torch.tensor(value, device=device) if on_gpu else value
+
+    shared: dict[str, Any] = {"fused": True, "capturable": on_gpu}
+    result: list[torch.optim.Optimizer] = [
+        cls(
+            [
+                {"params": list(weights), "weight_decay": config.weight_decay},
+                *([{"params": list(own), "weight_decay": 0.0}] if own else []),
+            ],
+            lr=rate(config.learning_rate),
+            **shared,
+        )
+    ]
+    if adversary:
+        result.append(
+            torch.optim.Adam(
+                adversary, lr=rate(config.discriminator_learning_rate), betas=(0.5, 0.9), **shared
+            )
+        )
+    for optimizer in result:
+        # The steps before a capture are not a mistake to warn of.
+        optimizer._warned_capturable_if_run_uncaptured = True
+        for group in optimizer.param_groups:
+            group["full_rate"], group["share"] = float(group["lr"]), 1.0
+            for weight in group["params"]:
+                optimizer.state[weight] = _fresh(weight)
+    return result
+
+
+def _fresh(weight: Tensor) -> dict[str, Tensor]:
+    """Adam's state before its first step; as a fused step has it, with the weight's strides."""
+    return {
+        "step": torch.zeros((), dtype=torch.float32, device=weight.device),
+        "exp_avg": torch.zeros_like(weight, memory_format=torch.preserve_format),
+        "exp_avg_sq": torch.zeros_like(weight, memory_format=torch.preserve_format),
+    }
+
+
+def set_rates(optimizers: Sequence[torch.optim.Optimizer], share: float) -> None:
+    """Every learning rate at a share of its full value."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            if group["share"] == share:
+                continue
+            group["share"] = share
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(share * group["full_rate"])
+            else:
+                group["lr"] = share * group["full_rate"]
