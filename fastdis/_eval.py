@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastdis import _cli_files
+from fastdis import _files
+from fastdis.datasets import registry
 from fastdis.metrics import Bins, Scores
 from fastdis.metrics._heat_map import picture_format
 
@@ -35,7 +36,7 @@ class Outputs:
             picture_format(self.heat_map)
         for label in labels:
             for flag, file in self._files(label):
-                _cli_files.check_writable(f"--{flag}", file)
+                _files.check_writable(f"--{flag}", file)
 
     def write(self, scores: Scores, label: str) -> list[Path]:
         """Write the scores of one model; which files they went to."""
@@ -102,7 +103,7 @@ def models(
         key = f"{dataset} {result.objective.protocol}" if dataset else str(told)
         if key not in sets:
             if dataset:
-                source, _ = _cli_files.open_set(dataset, result.objective.protocol)
+                source, _ = registry.open_set(dataset, result.objective.protocol)
             else:
                 source = datasets.build(told)
             sets[key] = source.in_memory()

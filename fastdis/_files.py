@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,3 +99,15 @@ def digest(path: str | Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_writable(flag: str, file: Path) -> None:
+    """Raise an OSError if ``file`` cannot be written, and leave one that is there as it is."""
+    if file.is_dir():
+        raise IsADirectoryError(f"{flag} takes a file, got the folder {file}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=file.parent).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"{flag} takes a file that can be written, got {file}: {reason}") from None

@@ -325,13 +325,14 @@ def _create(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from fastdis import _cli_files, datasets, training
+    from fastdis import datasets, training
+    from fastdis.datasets import registry
     from fastdis.studies import train_all, train_seeds
     from fastdis.training import distributed
 
     training.check_device(options.device)
     if options.dataset:
-        dataset, protocol = _cli_files.open_set(options.dataset, options.protocol)
+        dataset, protocol = registry.open_set(options.dataset, options.protocol)
     else:
         protocol = options.protocol or "sound"
         dataset = datasets.SynTone(protocol)
@@ -421,11 +422,11 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from fastdis import _cli_files, _files
+    from fastdis import _files
     from fastdis._bench import suite
 
     if options.json:  # a mistake is said before two minutes are spent, not after
-        _cli_files.check_writable("--json", Path(options.json))
+        _files.check_writable("--json", Path(options.json))
     report = suite.run("short", _say)
     print(report.markdown())
     if options.json:
@@ -437,14 +438,15 @@ def _info(options: argparse.Namespace) -> None:
     import textwrap
 
     import fastdis
-    from fastdis import _backends, _cli_files
+    from fastdis import _backends
+    from fastdis.datasets import registry
 
     print(f"fastdis {fastdis.__version__}, Python {platform.python_version()}")
     for line in _backends.in_lines():
         print(textwrap.fill(line, 88, subsequent_indent="    "))
     if options.audit:
         print()
-        print(fastdis.datasets.audit(_cli_files.open_set(options.audit)[0]))
+        print(fastdis.datasets.audit(registry.open_set(options.audit)[0]))
 
 
 def _say_nothing(text: str) -> None:

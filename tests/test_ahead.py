@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from fastdis._ahead import ahead
+from fastdis.datasets._prefetch import ahead
 
 
 @pytest.mark.parametrize("count", [1, 3, 100])

@@ -9,9 +9,9 @@ import pytest
 
 from fastdis import Factor, FactorSpace, datasets
 from fastdis.datasets import AdditiveToy, FactorAudit, SynTone
-from fastdis.datasets._audit_noise import confused
-from fastdis.datasets._audit_words import paragraph, sentence
-from fastdis.datasets._base import Dataset
+from fastdis.datasets.auditing.confusion import confused
+from fastdis.datasets.auditing.verdict import paragraph, sentence
+from fastdis.datasets.base import Dataset
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fastdis import TrainConfig, _memory, datasets, models, objectives, train
-from fastdis.datasets import OnDevice, SynTone, _on_device, syntone
+from fastdis.datasets import OnDevice, SynTone, on_device, syntone
 
 # Over the whole default sets, 32,000 clips each, the largest differences on a CPU are 2.3e-6 as
 # published, relative to each column's maximum, and 2e-5 if sound, near the floor of 80 dB.
@@ -76,7 +76,7 @@ def test_a_subclass_is_not_taken_for_syntone(device):
 
 @pytest.mark.parametrize("kind", ["in memory", "shards", "npz", "read-only", "backwards"])
 def test_other_sets_are_copied_bit_for_bit(kind, small_sound, tmp_path, device, monkeypatch):
-    monkeypatch.setattr(_on_device, "_COPIED", 4 * 128 * 32 * 7)  # 64 clips in ten pieces
+    monkeypatch.setattr(on_device, "_COPIED", 4 * 128 * 32 * 7)  # 64 clips in ten pieces
     data = small_sound
     if kind == "shards":
         data = datasets.open_shards(datasets.write_shards(data, tmp_path, rows_per_shard=10))
@@ -168,9 +168,9 @@ def test_no_room_on_a_gpu(small_sound, gpu_with):
     """An eighth of what is free stays free; what torch keeps and does not use is free."""
     gpu_with(10**9, 5 * 10**9, 10**9)  # 5 GB
     place = torch.device("cuda", 0)
-    _on_device._require(place, 43 * 10**8)
+    on_device._require(place, 43 * 10**8)
     with pytest.raises(MemoryError, match=r"4\.4 GB of memory on cuda:0 .* 12\.5% .*got 5\.0 GB"):
-        _on_device._require(place, 44 * 10**8)
+        on_device._require(place, 44 * 10**8)
     gpu_with(1000, 0, 0)
     with pytest.raises(MemoryError, match="on_device takes"):
         small_sound.on_device("cuda")

@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import chisquare
 
 from fastdis import Factor, FactorSpace, FactorTable
-from fastdis.datasets import Dataset, Pairs, SynTone, _pairs
+from fastdis.datasets import Dataset, Pairs, SynTone
+from fastdis.datasets import pairs as _pairs
 
 
 class Clips(Dataset):

@@ -44,7 +44,7 @@ def test_everything_else_is_the_sources(toy):
 def test_options_make_it_again_without_looking_at_it(toy, monkeypatch):
     data = datasets.Standardised(toy.in_memory())
     options = json.loads(json.dumps(data.in_memory().options()))
-    monkeypatch.setattr("fastdis.datasets._standardised._moments", lambda _: pytest.fail("again"))
+    monkeypatch.setattr("fastdis.datasets.standardised._moments", lambda _: pytest.fail("again"))
     again = datasets.build(options)
     np.testing.assert_array_equal(again.features([1, 2]), data.features([1, 2]))
 

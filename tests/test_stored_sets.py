@@ -14,7 +14,8 @@ import pytest
 import soundfile
 
 from fastdis import FactorTable, _files, datasets
-from fastdis.datasets import SynTone, _shards
+from fastdis.datasets import SynTone
+from fastdis.datasets.shards import _blocks
 
 
 def _tree(folder):
@@ -270,6 +271,6 @@ def test_long_clips_are_made_a_few_at_a_time(monkeypatch):
             return np.zeros((seen[-1], *self.feature_shape), np.float32)
 
     data = Long("sound", num_freqs=20, num_amps=5, duration=10.0)
-    rows = sum(len(block) for block in _shards._blocks(data, [(0, 0, 400)]))
+    rows = sum(len(block) for block in _blocks(data, [(0, 0, 400)]))
     assert rows == 400
     assert max(seen) * 4 * np.prod(data.feature_shape) <= 2**23

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation
-from fastdis.datasets._mel import HOP_LENGTH, N_FFT, N_MELS, MelDataset
+from fastdis.datasets.mel import HOP_LENGTH, N_FFT, N_MELS, MelDataset
 from fastdis.factors import Factor, FactorSpace, FactorTable
 from fastdis.synthesis import SHAPES, oscillator
 

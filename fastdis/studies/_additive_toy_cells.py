@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from fastdis import _files, datasets, metrics, models, objectives, training
-from fastdis.datasets._representations import DYNAMIC_RANGE_DB
+from fastdis.datasets.representations import DYNAMIC_RANGE_DB
 from fastdis.studies._additive_toy_grid import BETAS, IMAGES, Group
 from fastdis.studies._common import PLAIN
 from fastdis.training.batches import split

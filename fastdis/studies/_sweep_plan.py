@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fastdis import _cli_files, _files, _validation, datasets, models, objectives, training
+from fastdis import _files, _validation, datasets, models, objectives, training
+from fastdis.datasets import registry
 from fastdis.metrics.evaluation import names_of
 from fastdis.studies._common import alike
 from fastdis.training.batches import clips_of
@@ -151,7 +152,7 @@ def _numbers(value: Any) -> Any:
 def _dataset(told: Any, protocol: str | None) -> tuple[datasets.Dataset, str]:
     """The data set and the protocol, which is by default its own."""
     if isinstance(told, str):  # workers may stand in another folder
-        return _cli_files.open_set(str(Path(told).resolve()), protocol)
+        return registry.open_set(str(Path(told).resolve()), protocol)
     if not isinstance(told, Mapping) or "name" not in told:
         got = _validation.describe(told)
         raise TypeError(f"dataset takes a path, or a mapping with a name, got {got}")

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastdis._ahead import ahead
 from fastdis.datasets import Dataset, OnDevice
+from fastdis.datasets._prefetch import ahead
 from fastdis.synthesis import noise as philox_noise
 from fastdis.training.batches import Indices
 from fastdis.training.distributed import Processes

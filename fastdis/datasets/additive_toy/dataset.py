@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _memory, _threads, _validation
 from fastdis._kernels.reference import philox
-from fastdis.datasets._base import Dataset
-from fastdis.datasets._representations import representation as make_representation
-from fastdis.datasets._toy_factors import Setting, toy_factors
-from fastdis.datasets._toy_gain import gain
-from fastdis.datasets._toy_silence import check_heard
+from fastdis.datasets.additive_toy.factors import Setting, toy_factors
+from fastdis.datasets.additive_toy.gain import gain
+from fastdis.datasets.additive_toy.silence import check_heard
+from fastdis.datasets.base import Dataset
+from fastdis.datasets.representations import representation as make_representation
 from fastdis.factors import FactorSpace, FactorTable
 from fastdis.synthesis import Partials, add_noise, additive, adsr, harmonic_partials, noise
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation
-from fastdis.datasets._base import CHUNK, Dataset, Stored
+from fastdis.datasets.base import CHUNK, Dataset, Stored
 
 Array = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.datasets._toy_factors import ToyFactors
+from fastdis.datasets.additive_toy.factors import ToyFactors
 
 _PEAK = 0.5  # of a clean clip whose partials are all as loud as can be and in phase
 _LOUDEST_NORMAL = 5.8  # of add_noise

@@ -14,7 +14,7 @@ from fastdis.factors import FactorSpace, FactorTable
 if TYPE_CHECKING:
     import torch
 
-    from fastdis.datasets._on_device import OnDevice
+    from fastdis.datasets.on_device import OnDevice
 
 # Clips rendered at once where a whole set is walked through: bounds the memory at any size.
 CHUNK = 512
@@ -144,13 +144,13 @@ class Dataset(ABC):
         TypeError, ValueError
             If ``device`` is none of these.
         """
-        from fastdis.datasets import _on_device
+        from fastdis.datasets import on_device as _on_device
 
         return _on_device.on_device(self, device)
 
     def _fill(self, tensor: torch.Tensor) -> None:
         """Write the features of all clips into ``(N, 1, F, frames)`` on any device."""
-        from fastdis.datasets import _on_device
+        from fastdis.datasets import on_device as _on_device
 
         _on_device.copy(lambda start, stop: self.features(slice(start, stop)), tensor)
 
@@ -217,6 +217,6 @@ class InMemory(Stored):
         return self.source.options()
 
     def _fill(self, tensor: torch.Tensor) -> None:
-        from fastdis.datasets import _on_device
+        from fastdis.datasets import on_device as _on_device
 
         _on_device.copy(lambda start, stop: self.array[start:stop], tensor)

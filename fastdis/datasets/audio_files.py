@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _files, _threads, _validation
-from fastdis.datasets._base import CHUNK, Dataset
+from fastdis.datasets.base import CHUNK, Dataset
 
 FORMATS = ("wav", "flac")
 DATASET = "dataset.json"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _memory, _validation
-from fastdis.datasets._base import CHUNK, Dataset, Stored
+from fastdis.datasets.base import CHUNK, Dataset, Stored
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.datasets._toy_factors import ToyFactors
+from fastdis.datasets.additive_toy.factors import ToyFactors
 from fastdis.factors import FactorTable
 from fastdis.synthesis.partials import HARMONICS
 

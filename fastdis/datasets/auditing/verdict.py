@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastdis.datasets._audit_result import PASS_SHARE, FactorAudit
+from fastdis.datasets.auditing.result import PASS_SHARE, FactorAudit
 from fastdis.factors import Factor
 
 

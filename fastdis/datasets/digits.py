@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _files, _memory, _validation
-from fastdis.datasets._base import CHUNK, Dataset
+from fastdis.datasets.base import CHUNK, Dataset
 from fastdis.factors import Factor, FactorSpace, FactorTable
 
 _SPLITS = {"train": "train", "test": "t10k"}  # split -> how its files' names begin

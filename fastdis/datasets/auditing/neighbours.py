@@ -14,8 +14,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis.datasets._audit_noise import confused
-from fastdis.datasets._base import Dataset, Stored
+from fastdis.datasets.auditing.confusion import confused
+from fastdis.datasets.base import Dataset, Stored
 from fastdis.factors import Factor, FactorTable
 
 Array = NDArray[np.float32]

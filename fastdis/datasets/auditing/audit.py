@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _threads, _validation
-from fastdis.datasets._audit_pairs import Neighbours, Rendered, RowFinder, flat, renderer
-from fastdis.datasets._audit_result import PASS_SHARE, Audit, FactorAudit
-from fastdis.datasets._audit_words import one_level, paragraph, sentence
-from fastdis.datasets._base import Dataset
+from fastdis.datasets.auditing.neighbours import Neighbours, Rendered, RowFinder, flat, renderer
+from fastdis.datasets.auditing.result import PASS_SHARE, Audit, FactorAudit
+from fastdis.datasets.auditing.verdict import one_level, paragraph, sentence
+from fastdis.datasets.base import Dataset
 from fastdis.factors import Factor, FactorTable
 
 # Two features differ if any value differs by this share of the features' range: a hundred times

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation
-from fastdis.datasets._base import Dataset
+from fastdis.datasets.base import Dataset
 
 Indices = NDArray[np.int64]
 

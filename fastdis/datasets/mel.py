@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation
-from fastdis.datasets._base import Dataset
+from fastdis.datasets.base import Dataset
 from fastdis.features import db_to_power, mel_filters, mel_to_audio, melspectrogram, power_to_db
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _files, _validation
 from fastdis.datasets import _unpickle
-from fastdis.datasets._base import CHUNK, Dataset
-from fastdis.datasets._mel import MelDataset
+from fastdis.datasets.base import CHUNK, Dataset
+from fastdis.datasets.mel import MelDataset
 from fastdis.factors import Factor, FactorSpace, FactorTable
 
 KEYS = ("x", "y", "metadata", "classes")

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _files, _memory, _validation
-from fastdis._ahead import ahead
-from fastdis.datasets._base import CHUNK, Dataset, Stored
+from fastdis.datasets._prefetch import ahead
+from fastdis.datasets.base import CHUNK, Dataset, Stored
 from fastdis.factors import FactorSpace, FactorTable
 
 FORMAT, VERSION = "fastdis-shards", 1
