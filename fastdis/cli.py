@@ -360,7 +360,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _sweep(options: argparse.Namespace) -> None:
     from fastdis.reports import sweep as page
-    from fastdis.reports import sweep_table
+    from fastdis.reports.sweep.table import text_table
     from fastdis.studies import sweep
 
     path = Path(options.path or f"runs/{Path(options.file).stem}")
@@ -368,7 +368,7 @@ def _sweep(options: argparse.Namespace) -> None:
         options.file, path, engine=options.engine, scheduler=options.scheduler,
         device=options.device, say=_say,
     )  # fmt: skip
-    print(sweep_table.text_table(results))
+    print(text_table(results))
     _say("writing the report")
     print(page.write(results, path / "report.html"))
     if results.failed:

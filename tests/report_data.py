@@ -13,7 +13,7 @@ from PIL import Image
 
 from fastdis.factors import Factor, FactorSpace
 from fastdis.metrics import Score, Scores
-from fastdis.reports import Answer, Figure, Table, media
+from fastdis.reports import Answer, Figure, Table, data_uris
 from fastdis.reports.results import ModelResult, Results
 
 
@@ -245,7 +245,7 @@ def fake_results(
 
 def figure_of(caption):
     """A figure of an answer: black on white."""
-    uri = media.png_uri(Image.new("L", (4, 4), 255))
+    uri = data_uris.png_uri(Image.new("L", (4, 4), 255))
     return Figure(caption, uri, f"Seen: {caption}")
 
 

@@ -10,7 +10,7 @@ import pytest
 from fastdis import metrics
 from fastdis.metrics._catalogue import CATALOGUE
 from fastdis.metrics._registry import METRICS
-from fastdis.reports.tables import known_metric
+from fastdis.reports.comparison import known_metric
 from tests.metric_data import grid
 
 ROUNDING = 1e-9

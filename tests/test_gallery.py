@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fastdis.reports import figures, gallery, media, shown, views
+from fastdis.reports import data_uris, figures, gallery, model_samples, model_view
 from tests.report_data import Bump, Tones, decoded, fake_results
 
 
@@ -24,7 +24,7 @@ def test_gallery_leaves_the_model_as_it_was(results):
     model.train()
     model.frozen.eval()
     state = torch.random.get_rng_state()
-    views.model_view(replace(results.models[0], model=model, dataset=dataset), 1, 0)
+    model_view.model_view(replace(results.models[0], model=model, dataset=dataset), 1, 0)
     assert model.training
     assert model.dropout.training
     assert not model.frozen.training
@@ -34,7 +34,7 @@ def test_gallery_leaves_the_model_as_it_was(results):
 
 def test_gallery_restores_the_mode_after_an_error():
     model = Bump((1, 16, 8)).train()
-    with pytest.raises(RuntimeError), gallery.evaluating(model):
+    with pytest.raises(RuntimeError), model_samples.evaluating(model):
         raise RuntimeError
     assert model.training
     assert torch.is_grad_enabled()
@@ -42,14 +42,14 @@ def test_gallery_restores_the_mode_after_an_error():
 
 def test_gallery_is_deterministic_and_in_evaluation_mode():
     model, dataset = Bump((1, 16, 8)).train(), Tones()
-    indices = gallery.pick(dataset, 5, seed=3)
+    indices = model_samples.pick(dataset, 5, seed=3)
     assert len(set(indices.tolist())) == 5
-    assert np.array_equal(indices, gallery.pick(dataset, 5, seed=3))
-    assert not np.array_equal(indices, gallery.pick(dataset, 5, seed=4))
+    assert np.array_equal(indices, model_samples.pick(dataset, 5, seed=3))
+    assert not np.array_equal(indices, model_samples.pick(dataset, 5, seed=4))
     # With dropout on, two passes would differ.
-    first, second = (gallery.reconstruct(model, dataset, indices) for _ in range(2))
+    first, second = (model_samples.reconstruct(model, dataset, indices) for _ in range(2))
     assert np.array_equal(first.features, second.features)
-    draws = [gallery.sample_prior(model, dataset, 4, 3, seed).features for seed in (0, 0, 1)]
+    draws = [model_samples.sample_prior(model, dataset, 4, 3, seed).features for seed in (0, 0, 1)]
     assert np.array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[0], draws[2])
 
@@ -57,12 +57,12 @@ def test_gallery_is_deterministic_and_in_evaluation_mode():
 def test_traversal_moves_one_code_and_leaves_the_others():
     model, dataset = Bump((1, 16, 8)), Tones()
     values = np.linspace(-3, 3, 10)
-    moved = gallery.traverse(model, dataset, 7, values, heard=[0, 3])
+    moved = model_samples.traverse(model, dataset, 7, values, heard=[0, 3])
     assert moved.features.shape == (4, 10, 1, 16, 8)
     assert moved.audio.keys() == {0, 3}
-    code = gallery.encode(model, dataset.batch([7])[0])[0]
+    code = model_samples.encode(model, dataset.batch([7])[0])[0]
     code[1] = values[2]
-    assert np.allclose(moved.features[1, 2], gallery.decode(model, code[None])[0], atol=1e-6)
+    assert np.allclose(moved.features[1, 2], model_samples.decode(model, code[None])[0], atol=1e-6)
     assert np.ptp(moved.features[0], axis=0).max() > 0.1
     assert np.ptp(moved.features[3], axis=0).max() == 0.0  # a dead code
     expected = dataset.to_audio(moved.features[0])
@@ -71,16 +71,16 @@ def test_traversal_moves_one_code_and_leaves_the_others():
 
 def test_quiet_and_clipping_sounds_share_one_gain():
     quiet = np.array([[0.001, -0.002]], np.float32)
-    assert gallery.gain(quiet, 2 * quiet) == pytest.approx(200.0)
-    assert gallery.gain(np.array([[0.3]], np.float32), quiet) == 1.0
-    assert gallery.gain(np.array([[4.0]], np.float32)) == pytest.approx(0.2)
-    assert gallery.gain(np.zeros((1, 3), np.float32)) == 1.0
+    assert model_samples.gain(quiet, 2 * quiet) == pytest.approx(200.0)
+    assert model_samples.gain(np.array([[0.3]], np.float32), quiet) == 1.0
+    assert model_samples.gain(np.array([[4.0]], np.float32)) == pytest.approx(0.2)
+    assert model_samples.gain(np.zeros((1, 3), np.float32)) == 1.0
 
 
 def test_sounds_are_fewer_where_they_are_large():
-    assert shown._fewer(8, 100, 8, 6400) == 8
-    assert shown._fewer(8, 100, 8, 3200) == 4
-    assert shown._fewer(8, 10**9, 8, 100) == 1
+    assert gallery._fewer(8, 100, 8, 6400) == 8
+    assert gallery._fewer(8, 100, 8, 3200) == 4
+    assert gallery._fewer(8, 10**9, 8, 100) == 1
 
 
 # Media
@@ -88,7 +88,7 @@ def test_sounds_are_fewer_where_they_are_large():
 
 def test_wav_round_trip_and_clipping():
     audio = np.array([0.0, 0.5, -1.0, 3.0], np.float32)
-    head, data = decoded(media.wav_uri(audio, 8000))
+    head, data = decoded(data_uris.wav_uri(audio, 8000))
     assert head == "data:audio/wav;base64"
     with wave.open(data) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
@@ -99,11 +99,11 @@ def test_wav_round_trip_and_clipping():
 def test_steps_join_without_a_jump():
     rate = 8000
     clips = np.stack([np.full(rate, level, np.float32) for level in (0.5, -0.5, 1.0)])
-    joined = media.in_steps(clips, rate, seconds=0.25)
+    joined = data_uris.in_steps(clips, rate, seconds=0.25)
     assert joined.shape == (3 * 2000,)
     assert np.abs(np.diff(joined)).max() < 0.03
     assert joined[1000] == 0.5
-    short = media.in_steps(clips[:, :10], rate, seconds=0.25)
+    short = data_uris.in_steps(clips[:, :10], rate, seconds=0.25)
     assert short.shape == (30,)
 
 

@@ -14,14 +14,14 @@ from fastdis.reports import (
     Figure,
     Table,
     answer_markdown,
-    answer_table,
     answers_text,
+    comparison,  # fmt: skip
     page,
     panel,
     score_table,
     summary,
-    tables,
-)  # fmt: skip
+    table_view,
+)
 from fastdis.reports.results import in_order
 from tests.report_data import fake_results, fake_study, figure_of
 from tests.test_reports import Outline
@@ -48,7 +48,7 @@ def text_of(html):
 
 def column(*values, best=None):
     table = Table("t", ["x"], [[v] for v in values], best={"x": best} if best else {})
-    shown = answer_table.view(table)
+    shown = table_view.view(table)
     return [row[0] for row in shown.rows]
 
 
@@ -94,7 +94,7 @@ def test_the_best_of_a_column_is_marked_on_its_side_and_never_alone():
 
 
 def test_an_empty_table_has_its_columns():
-    shown = answer_table.view(Table("none", ["a", "b"], []))
+    shown = table_view.view(Table("none", ["a", "b"], []))
     assert shown.columns == [("a", False), ("b", False)]
     assert shown.rows == []
 
@@ -232,7 +232,7 @@ def test_the_panel_of_a_group_has_the_factors_of_all_its_models(study):
 
 def test_scores_of_other_groups_have_columns_of_their_own():
     results = fake_results(["vae"], ["clean"], codes=2, epochs=0)
-    columns, blocks = tables.score_blocks(results)
+    columns, blocks = comparison.score_blocks(results)
     assert [(c.title, c.subtitle) for c in columns[1:]] == [("clean", "standard scoring")]
     assert all(len(cells) == 2 for block in blocks for _, cells in block.rows)
     assert "clean" in score_table(results)

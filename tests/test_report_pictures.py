@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from fastdis.factors import Factor, FactorSpace
-from fastdis.reports import figures, gallery, maps, page, pictures, shown, views
+from fastdis.reports import figures, gallery, latent_maps, model_samples, model_view, page, pictures
 from tests.report_data import Bump, Squares, Tones, Waves, decoded, fake_study
 from tests.test_reports import Outline, sources
 
@@ -39,7 +39,7 @@ def study(dataset, **model):
 
 
 def only_view(results, **options):
-    return views.model_view(results.models[0], 1, 0, **options)
+    return model_view.model_view(results.models[0], 1, 0, **options)
 
 
 def pixels(uri):
@@ -76,7 +76,7 @@ def test_models_of_waveforms_show_spectrograms():
     pair = view.gallery.reconstructions[0]
     picture = pixels(pair.original.mel)
     assert min(picture.shape) >= 30  # not the one row that the features are
-    audio = results.models[0].dataset.audio(gallery.pick(Waves(), 3, 0)[:1])
+    audio = results.models[0].dataset.audio(model_samples.pick(Waves(), 3, 0)[:1])
     levels = pictures.spectrogram(audio)[0]
     row = figures._fewer_bins(levels, 64)[::-1].mean(axis=1).argmax()
     assert picture.mean(axis=1).argmax() == pytest.approx(
@@ -113,7 +113,7 @@ def test_images_stand_upright_and_keep_their_shape():
     assert bright[81:99, 109 + 81 : 109 + 99].all()
     large = np.zeros((1, 1, 200, 100), np.float32)
     assert pictures.pictures(dataset, large).shape == (1, 200, 100)
-    hand = shown._Hand(dataset, (0.0, 1.0))
+    hand = gallery._Hand(dataset, (0.0, 1.0))
     assert pixels(hand.strip(large)).shape == (200, 100)
 
 
@@ -152,10 +152,10 @@ def test_a_page_of_several_kinds_says_what_each_shows():
 def test_twenty_codes_have_pictures_and_the_most_telling_have_sounds(monkeypatch):
     results = fake_study(codes=20, epochs=1)
     result = results.models[0]
-    assert len(shown._heard(np.ones(20), 500, 2000, models=1)) == shown.MOST_HEARD
-    each = shown._sound_bytes(10 * 500)  # ten clips of 0.25 s, shorter than a step may be
-    monkeypatch.setattr(shown, "TRAVERSAL_BYTES", 7 * each)
-    view = views.model_view(result, 1, 0)
+    assert len(gallery._heard(np.ones(20), 500, 2000, models=1)) == gallery.MOST_HEARD
+    each = gallery._sound_bytes(10 * 500)  # ten clips of 0.25 s, shorter than a step may be
+    monkeypatch.setattr(gallery, "TRAVERSAL_BYTES", 7 * each)
+    view = model_view.model_view(result, 1, 0)
     heard = [row.code for row in view.gallery.rows if row.sound]
     telling = np.argsort(-result.mutual_information.max(axis=0), kind="stable")[:7]
     assert heard == sorted(telling.tolist())
@@ -173,8 +173,8 @@ def test_a_map_of_each_factor_by_the_codes_that_tell_most(monkeypatch):
     information[1, 3] = np.nan
     information[2, [0, 3]] = 0.2, 0.7
     drawn = []
-    monkeypatch.setattr(maps, "_draw", lambda *args: drawn.append(args[1:]))
-    found = maps.latent_maps(replace(result, mutual_information=information), seed=0)
+    monkeypatch.setattr(latent_maps, "_draw", lambda *args: drawn.append(args[1:]))
+    found = latent_maps.latent_maps(replace(result, mutual_information=information), seed=0)
     assert [(m.factor, m.unit) for m in found] == [
         ("frequency", "Hz"), ("amplitude", ""), ("waveform", ""),
     ]  # fmt: skip
@@ -183,10 +183,10 @@ def test_a_map_of_each_factor_by_the_codes_that_tell_most(monkeypatch):
     ]  # fmt: skip
     codes, values, factor, across, up = drawn[0]
     assert codes.shape == (400, 4)  # every clip of a small set, once
-    indices = gallery.pick(result.dataset, maps.CLIPS, 0)
+    indices = model_samples.pick(result.dataset, latent_maps.CLIPS, 0)
     assert sorted(indices.tolist()) == list(range(400))
     features, rows = result.dataset.batch(indices)
-    assert np.allclose(codes, gallery.encode(result.model, features), atol=1e-6)
+    assert np.allclose(codes, model_samples.encode(result.model, features), atol=1e-6)
     assert np.array_equal(values, rows[:, 0])
     assert (factor.name, across, up) == ("frequency", 1, 2)
 
@@ -198,7 +198,7 @@ def test_maps_are_colored_by_the_values_of_the_factor():
     values = np.array([0.0, 1.0, 2.0, 2.0, 1.0, 0.0])
     levels = Factor("harmonics", [0.0, 1.0, 2.0], "categorical", labels=("all", "even", "odd"))
     figure = Figure()
-    maps._draw(figure, codes, values, levels, 0, 1)
+    latent_maps._draw(figure, codes, values, levels, 0, 1)
     dots = figure.axes[0].collections[0]
     assert np.array_equal(dots.get_offsets(), codes)
     colors = [tuple(color) for color in dots.get_facecolors()]
@@ -209,7 +209,7 @@ def test_maps_are_colored_by_the_values_of_the_factor():
     handles = [tuple(handle.get_facecolor()[0]) for handle in legend.legend_handles]
     assert handles == colors[:3]
     figure.clear()
-    maps._draw(figure, codes, values, Factor("decay", [0.0, 2.0], "continuous"), 1, 0)
+    latent_maps._draw(figure, codes, values, Factor("decay", [0.0, 2.0], "continuous"), 1, 0)
     axes, scale = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("code 1", "code 0")
     assert np.array_equal(axes.collections[0].get_array(), values)
@@ -220,17 +220,17 @@ def test_maps_are_colored_by_the_values_of_the_factor():
 def test_a_categorical_factor_of_many_levels_is_on_a_scale():
     from matplotlib.figure import Figure
 
-    figure, count = Figure(), len(maps.COLORS)
+    figure, count = Figure(), len(latent_maps.COLORS)
     codes = np.zeros((3, 2), np.float32)
     for more, axes in ((0, 1), (1, 2)):
         figure.clear()
         factor = Factor("x", range(count + more), "categorical")
-        maps._draw(figure, codes, np.arange(3.0), factor, 0, 1)
+        latent_maps._draw(figure, codes, np.arange(3.0), factor, 0, 1)
         assert len(figure.axes) == axes
 
 
 def test_one_code_is_drawn_against_the_factor():
-    found = maps.latent_maps(fake_study(codes=1).models[0], 0)
+    found = latent_maps.latent_maps(fake_study(codes=1).models[0], 0)
     assert [m.axes for m in found] == ["code 0 against the factor"] * 3
 
 
@@ -242,7 +242,7 @@ def test_maps_are_shown_where_asked_for():
     assert told.count("<img") == 3
     assert re.search(r'alt="Map of CNN: code \d against code \d, coloured by waveform"', told)
     assert "1,500 clips" in told
-    first, second = (maps.latent_maps(results.models[0], 0) for _ in range(2))
+    first, second = (latent_maps.latent_maps(results.models[0], 0) for _ in range(2))
     assert first == second
 
 
@@ -263,12 +263,12 @@ def test_maps_take_a_part_of_a_large_set_in_small_batches():
             return 1_000_000
 
         def batch(self, indices):
-            assert len(indices) <= maps.BATCH
+            assert len(indices) <= latent_maps.BATCH
             return super().batch(indices)
 
     dataset = Large()
     assert isinstance(dataset.space, FactorSpace)
-    indices = gallery.pick(dataset, maps.CLIPS, 0)
-    codes, values = maps.encoded(Bump(dataset.feature_shape), dataset, indices)
+    indices = model_samples.pick(dataset, latent_maps.CLIPS, 0)
+    codes, values = latent_maps.encoded(Bump(dataset.feature_shape), dataset, indices)
     assert codes.shape == (1500, 4)
     assert values.shape == (1500, 3)

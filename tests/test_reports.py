@@ -16,7 +16,7 @@ from PIL import Image
 
 import fastdis
 from fastdis import reports
-from fastdis.reports import page, tables
+from fastdis.reports import comparison, page
 from tests.report_data import Bump, Tones, decoded, fake_audit, fake_results
 
 
@@ -170,7 +170,7 @@ def test_values_that_are_not_finite_never_reach_the_reader(results):
     html = page.render(replace(results, models=[model], audits={"published": audit}))
     text = re.sub(r'"data:[^"]*"', "", html[html.index("<main") :])
     assert not re.search(r"\b(nan|inf)\b", re.sub(r"<[^>]*>", " ", text), re.IGNORECASE)
-    assert tables.MISSING_NOTE in html
+    assert comparison.MISSING_NOTE in html
 
 
 def test_model_that_gives_nan_is_said_to(results):

@@ -5,9 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from fastdis.reports import sweep, sweep_figures, sweep_table
-from fastdis.reports.sweep_results import Spread, SweepResults
-from fastdis.reports.tables import known_metric
+from fastdis.reports import sweep
+from fastdis.reports.comparison import known_metric
+from fastdis.reports.sweep import figures
+from fastdis.reports.sweep import table as sweep_table
+from fastdis.reports.sweep.results import Spread, SweepResults
 from tests.test_reports import Outline
 
 TITLES = {"vae": "VAE", "beta_vae": "β-VAE", "factor_vae": "FactorVAE"}
@@ -97,7 +99,7 @@ def test_the_table_of_a_terminal(results):
 
 
 def test_a_panel_an_option_and_a_line_an_objective_and_size(results):
-    beta, gamma = sweep_figures.panels_of(results)
+    beta, gamma = figures.panels_of(results)
     assert (beta.name, gamma.name) == ("beta", "gamma")
     lines = {line.label: line for line in beta.lines}
     assert set(lines) == {"VAE, latent 4", "VAE, latent 8", "β-VAE, latent 4", "β-VAE, latent 8"}
@@ -117,19 +119,19 @@ def test_an_objective_with_two_options_has_a_line_each_of_the_other():
         row("beta_vae", {"beta": beta, "variance": variance}, 4, seed)
         for beta in (1.0, 2.0) for variance in (0.1, 0.2) for seed in (0, 1)
     ]  # fmt: skip
-    (panel,) = sweep_figures.panels_of(results_of(rows))
+    (panel,) = figures.panels_of(results_of(rows))
     assert panel.name == "beta"
     assert [line.label for line in panel.lines] == ["β-VAE, variance 0.1", "β-VAE, variance 0.2"]
 
 
 def test_without_a_number_the_latent_size_is_the_axis_and_without_that_the_models():
     sizes = [row("vae", {}, size, seed) for size in (2, 4, 8) for seed in (0, 1)]
-    (panel,) = sweep_figures.panels_of(results_of(sizes))
+    (panel,) = figures.panels_of(results_of(sizes))
     assert panel.name == "latent size"
     assert [x for x, _ in panel.lines[0].points] == [2, 4, 8]
     models = results_of([row("vae"), row("beta_vae"), row("factor_vae", error="no")])
-    assert sweep_figures.panels_of(models) == []
-    picture = sweep_figures.score_figure(models, [], known_metric("mig"))
+    assert figures.panels_of(models) == []
+    picture = figures.score_figure(models, [], known_metric("mig"))
     assert picture.startswith("data:image/png;base64,")
 
 

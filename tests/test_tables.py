@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastdis import reports
-from fastdis.reports import tables, views
+from fastdis.reports import comparison, model_view
 from tests.report_data import fake_results
 
 
@@ -29,7 +29,7 @@ def with_scores(results, **scores):
 
 
 def test_columns_stand_in_the_order_of_the_argument(results):
-    columns, blocks = tables.score_blocks(results)
+    columns, blocks = comparison.score_blocks(results)
     assert [(c.protocol, c.convention) for c in columns] == [
         (None, ""), ("published", "published"), ("published", "standard"), ("sound", "standard"),
     ]  # fmt: skip
@@ -47,7 +47,7 @@ def test_columns_stand_in_the_order_of_the_argument(results):
 
 def test_best_of_a_column_is_marked_ties_included_and_never_alone(results):
     def marks(**scores):
-        (_, (block,)) = tables.score_blocks(with_scores(results, **scores))
+        (_, (block,)) = comparison.score_blocks(with_scores(results, **scores))
         return [title for title, cells in block.rows if cells[0].best]
 
     assert marks(A=(0.2, 0.0), B=(0.5, 0.0), C=(0.3, 0.0)) == ["B"]
@@ -59,7 +59,7 @@ def test_best_of_a_column_is_marked_ties_included_and_never_alone(results):
 
 
 def test_metric_that_is_better_low_marks_the_lowest():
-    cells = tables._cells([(0.2, 0.0), (0.5, 0.0)], higher_is_better=False)
+    cells = comparison._cells([(0.2, 0.0), (0.5, 0.0)], higher_is_better=False)
     assert [cell.best for cell in cells] == [True, False]
 
 
@@ -68,7 +68,7 @@ def test_missing_scores_are_a_dash_with_a_note(results, style):
     shown = with_scores(results, A=(np.nan, 0.1), B=(0.25, np.nan), C=(-np.inf, np.inf))
     table = reports.score_table(shown, style)
     assert table.count("–") == 3
-    assert tables.MISSING_NOTE in table
+    assert comparison.MISSING_NOTE in table
     assert "0.250" in table
     assert not re.search(r"\b(nan|inf)\b", table, re.IGNORECASE)
 
@@ -99,7 +99,7 @@ def test_unknown_style_and_empty_scores(results):
 
 
 def test_numbers_read_well():
-    shown = [views.significant(x) for x in (2691.4, 13.42, 1.7e-16, 0.0, np.nan, -np.inf)]
+    shown = [model_view.significant(x) for x in (2691.4, 13.42, 1.7e-16, 0.0, np.nan, -np.inf)]
     assert shown == ["2,691", "13.4", "1.7e-16", "0", "–", "–"]
 
 

@@ -8,12 +8,12 @@ seen and heard (``gallery`` computes it, ``pictures`` and ``figures`` draw, ``me
 ``maps`` are its codes; ``tables``, ``panel`` and ``answer_table`` are numbers as text.
 """
 
-from fastdis.reports.answers import Answer, Figure, Table
-from fastdis.reports.answers_text import answer_markdown, answers_text
+from fastdis.reports.comparison import score_table
+from fastdis.reports.json_summary import summary
 from fastdis.reports.page import write
 from fastdis.reports.results import ModelResult, Results
-from fastdis.reports.summary import summary
-from fastdis.reports.tables import score_table
+from fastdis.reports.table import Answer, Figure, Table
+from fastdis.reports.text import answer_markdown, answers_text
 
 __all__ = [
     "Answer", "Figure", "ModelResult", "Results", "Table", "answer_markdown", "answers_text",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.reports import media
+from fastdis.reports import data_uris
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ def strip(features: Array, low: float, high: float, height: int = 64) -> str:
     """Thumbnails side by side, ``(S, F, frames)``, low frequencies at the bottom: a PNG."""
     shades = _enlarged(_shades(_fewer_bins(features, height)[:, ::-1], low, high))
     apart = np.pad(shades, ((0, 0), (0, 0), (0, 1)), constant_values=GAP)
-    return media.png_uri(_palette_image(np.concatenate(list(apart), axis=1)[:, :-1]))
+    return data_uris.png_uri(_palette_image(np.concatenate(list(apart), axis=1)[:, :-1]))
 
 
 def animation(features: Array, low: float, high: float, height: int = 128) -> tuple[str, str]:
@@ -92,8 +92,8 @@ def animation(features: Array, low: float, high: float, height: int = 128) -> tu
         line[:, start : start + knob] = SHADES - 1
         gap = np.zeros((2, width), np.uint8)
         frames.append(_palette_image(np.concatenate([picture, gap, line])))
-    still = media.png_uri(frames[steps // 2])
-    return media.gif_uri(frames + frames[-2:0:-1], milliseconds=220), still
+    still = data_uris.png_uri(frames[steps // 2])
+    return data_uris.gif_uri(frames + frames[-2:0:-1], milliseconds=220), still
 
 
 def plain_axes(axes: Axes) -> None:
@@ -141,7 +141,7 @@ def loss_curves(history: list[dict[str, Any]]) -> list[tuple[str, str]]:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel("epoch", fontsize=7, color=INK)
-        panels.append((term, media.figure_uri(figure, colors=32)))
+        panels.append((term, data_uris.figure_uri(figure, colors=32)))
     return panels
 
 
@@ -184,5 +184,5 @@ def sound_figures(
         left.set_ylim(-limit, limit)
         wave.set_ydata(sound[start : start + count])
         spectrum.set_data(*_spectrum(sound, sample_rate))
-        figures.append(media.figure_uri(figure, colors=32))
+        figures.append(data_uris.figure_uri(figure, colors=32))
     return figures

@@ -1,178 +1,210 @@
-"""What a trained model makes: reconstructions, samples from the prior, traversals of each code.
+"""What is seen and heard of a model: pictures and sounds as data URIs.
 
-Features and the audio they give back. Deterministic by seed, without gradients, in evaluation
-mode; the model comes back on its device and in the mode it was in.
+Everything that asks the model or its dataset for these stands here; the template only lays out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import torch
+from fastdis.reports import data_uris, figures, model_samples
+from fastdis.reports.model_samples import Clips
+from fastdis.reports.pictures import IMAGE, color_range, kind_of, pictures
+from fastdis.reports.results import ModelResult
 
-Array = NDArray[np.float32]
-
-AUDIBLE_PEAK = 0.1
-
-
-@dataclass(frozen=True)
-class Clips:
-    """Features ``(B, 1, F, frames)`` and audio ``(B, T)`` of the same clips; T = 0 of images."""
-
-    features: Array
-    audio: Array
+RECONSTRUCTIONS, SAMPLES = 3, 6
+STEPS = np.linspace(-3.0, 3.0, 10)
+STEP_SECONDS = 0.3
+MOST_HEARD = 10  # codes of a model: the pictures of the others need room, too
+# Bytes of base64 the whole page gives to sounds. Where a dataset's clips are long or codes are
+# many, fewer are offered: a slower sample rate would lose the very tones the data is about.
+CLIP_BYTES, TRAVERSAL_BYTES = 5_000_000, 8_500_000
 
 
 @dataclass(frozen=True)
-class Traversal:
-    """Each code moved over ``values`` (S,) while the others stay as clip ``index`` has them.
+class Sound:
+    """One sound to listen to, its features and, where asked for, its waveform and spectrum."""
 
-    ``features`` is ``(D, S, 1, F, frames)``; ``audio`` maps a code to ``(S, T)``, for those codes
-    that a sound was asked for.
-    """
-
-    index: int
-    values: NDArray[np.float64]
-    features: Array
-    audio: dict[int, Array]
+    title: str
+    mel: str
+    player: str
+    figure: str = ""
 
 
-@contextmanager
-def evaluating(model: torch.nn.Module) -> Iterator[torch.device]:
-    """Evaluation mode without gradients; yields the device of ``model``.
+@dataclass(frozen=True)
+class Pair:
+    """A clip of the dataset and what the model makes of it."""
 
-    Each module is set back by itself: a part may have been frozen in evaluation mode on purpose.
-    """
-    import torch
-
-    modes = [(module, module.training) for module in model.modules()]
-    tensor = next(chain(model.parameters(), model.buffers()), None)
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield torch.device("cpu") if tensor is None else tensor.device
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    title: str
+    original: Sound
+    reconstruction: Sound
 
 
-def encode(model: Any, features: Array) -> Array:
-    """Mean codes ``(B, D)`` of features ``(B, 1, F, frames)``.
+@dataclass(frozen=True)
+class TraversalRow:
+    """``holds`` is the factor the code tells most about, and how much."""
+
+    code: int
+    holds: str
+    picture: str
+    sound: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """``louder`` is the gain of the generated sounds in dB, 0 if they are as the features say."""
+
+    reconstructions: list[Pair]
+    samples: list[Sound]
+    start: str
+    rows: list[TraversalRow]
+    moving: str
+    animation: str
+    still: str
+    louder: float
+
+
+def _informative(information: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """For each code the factor it tells most about, and how much (0 where nothing is finite)."""
+    values = np.nan_to_num(np.asarray(information, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    return values.argmax(axis=0), values.max(axis=0)
+
+
+def _fewer(count: int, each: int, models: int, budget: int) -> int:
+    """How many of ``count`` sounds of ``each`` bytes a model may have."""
+    return max(1, min(count, budget // max(1, each * models)))
+
+
+def _sound_bytes(samples: int) -> int:
+    return (44 + 2 * samples) * 4 // 3
+
+
+@dataclass(frozen=True)
+class _Hand:
+    """Draws one dataset's features on one scale, and plays its sounds if it has any."""
+
+    dataset: Any
+    limits: tuple[float, float]
+
+    @classmethod
+    def of(cls, dataset: Any, seed: int) -> _Hand:
+        return cls(dataset, color_range(dataset, seed))
+
+    def strip(self, features: NDArray[np.float32], height: int = 64) -> str:
+        """Of ``(S, 1, F, frames)``, side by side; images keep their height."""
+        drawn = pictures(self.dataset, features)
+        height = drawn.shape[1] if kind_of(self.dataset) is IMAGE else height
+        return figures.strip(drawn, *self.limits, height)
+
+    def animation(self, features: NDArray[np.float32]) -> tuple[str, str]:
+        """Of ``(S, 1, F, frames)``: a GIF and a PNG."""
+        return figures.animation(pictures(self.dataset, features), *self.limits)
+
+    def player(self, audio: NDArray[np.float32]) -> str:
+        """Of ``(T,)``; empty where there is nothing to hear."""
+        return data_uris.wav_uri(audio, int(self.dataset.sample_rate)) if audio.size else ""
+
+    def waves(self, audio: NDArray[np.float32], scale: NDArray[Any], color: str) -> list[str]:
+        """A figure for each sound ``(B, T)``; empty where there is nothing to hear."""
+        if not audio.size:
+            return [""] * len(audio)
+        return figures.sound_figures(audio, int(self.dataset.sample_rate), scale, color)
+
+
+def gallery_of(
+    result: ModelResult, information: NDArray[Any], names: tuple[str, ...], models: int, seed: int
+) -> Gallery:
+    """What one of ``models`` models makes, as the page shows it.
 
     Raises
     ------
     FloatingPointError
-        If a code is not finite.
+        If a code, a feature or a sample is not finite.
+    ValueError
+        If ``information`` has not a column for each code.
     """
-    import torch
+    model, dataset = result.model, result.dataset
+    hand, codes = _Hand.of(dataset, seed), information.shape[1]
+    indices = model_samples.pick(dataset, RECONSTRUCTIONS, seed)
+    before = model_samples.original(dataset, indices)
+    latent_dim = model_samples.encode(model, before.features[:1]).shape[1]
+    if latent_dim != codes:
+        raise ValueError(
+            f"mutual_information of {result.title!r} takes a column for each of the model's "
+            f"{latent_dim} codes, got {codes}"
+        )
+    each = _sound_bytes(before.audio.shape[1])
+    kept = _fewer(RECONSTRUCTIONS, 2 * each, models, CLIP_BYTES // 2)
+    indices, before = indices[:kept], Clips(before.features[:kept], before.audio[:kept])
+    after = model_samples.reconstruct(model, dataset, indices)
+    count = _fewer(SAMPLES, each, models, CLIP_BYTES // 2)
+    prior = model_samples.sample_prior(model, dataset, codes, count, seed)
+    factor, amount = _informative(information)
+    most = _heard(amount, before.audio.shape[1], int(dataset.sample_rate), models)
+    moved = model_samples.traverse(model, dataset, int(indices[0]), STEPS, most)
 
-    with evaluating(model) as device:
-        mean = model.encode(torch.from_numpy(features).to(device))[0]
-    return _finite("encoder", mean.float().cpu().numpy())
-
-
-def decode(model: Any, codes: NDArray[np.floating[Any]]) -> Array:
-    """Features ``(B, 1, F, frames)`` of codes ``(B, D)``.
-
-    Raises
-    ------
-    FloatingPointError
-        If a value is not finite.
-    """
-    import torch
-
-    with evaluating(model) as device:
-        x_hat = model.decode(torch.from_numpy(np.asarray(codes, np.float32)).to(device))
-    return _finite("decoder", x_hat.float().cpu().numpy())
-
-
-def _finite(source: str, values: Array) -> Array:
-    if not np.isfinite(values).all():
-        raise FloatingPointError(f"the {source} gave values that are not finite")
-    return values
-
-
-def sound(dataset: Any, features: Array) -> Array:
-    """The audio ``(B, T)`` that features give back; ``(B, 0)`` of images, which have no rate.
-
-    Raises
-    ------
-    FloatingPointError
-        If a sample is not finite.
-    """
-    if not dataset.sample_rate:
-        return np.zeros((len(features), 0), np.float32)
-    audio = np.asarray(dataset.to_audio(features), dtype=np.float32)
-    return _finite("inverse of the features", audio)
-
-
-def pick(dataset: Any, count: int, seed: int) -> NDArray[np.int64]:
-    """Up to ``count`` different clips; the same for every model of a dataset and seed."""
-    size = len(dataset)
-    chosen = np.random.default_rng([seed, size]).choice(size, min(count, size), replace=False)
-    return chosen.astype(np.int64)
+    louder = model_samples.gain(after.audio, prior.audio, *moved.audio.values())
+    after = Clips(after.features, after.audio * np.float32(louder))
+    titles = [str(dataset.describe(int(i))) for i in indices]
+    holds = [
+        f"{names[k]} {value:.2f}" if value >= 0.005 else "no factor"
+        for k, value in zip(factor, amount, strict=True)
+    ]
+    moving = int(amount.argmax())
+    animation, still = hand.animation(moved.features[moving])
+    return Gallery(
+        reconstructions=_reconstructions(hand, titles, before, after),
+        samples=[
+            Sound(f"sample {i + 1}", hand.strip(x[None], 128), hand.player(a))
+            for i, (x, a) in enumerate(zip(prior.features, prior.audio * louder, strict=True))
+        ],
+        start=titles[0],
+        rows=_traversal_rows(hand, moved, holds, louder),
+        moving=f"Code {moving}, the one that tells most ({holds[moving]})",
+        animation=animation,
+        still=still,
+        louder=20.0 * math.log10(louder),
+    )
 
 
-def original(dataset: Any, indices: NDArray[np.int64]) -> Clips:
-    """The clips of the dataset itself."""
-    features = np.ascontiguousarray(dataset.batch(indices)[0], dtype=np.float32)
-    if not dataset.sample_rate:
-        return Clips(features, np.zeros((len(features), 0), np.float32))
-    return Clips(features, np.asarray(dataset.audio(indices), dtype=np.float32))
+def _heard(amount: NDArray[np.float64], samples: int, rate: int, models: int) -> list[int]:
+    """The most telling codes, as many as the page has room for the sounds of."""
+    each = _sound_bytes(len(STEPS) * min(samples, round(STEP_SECONDS * rate)))
+    count = _fewer(min(len(amount), MOST_HEARD), each, models, TRAVERSAL_BYTES)
+    return sorted(np.argsort(-amount, kind="stable")[:count].tolist())
 
 
-def reconstruct(model: torch.nn.Module, dataset: Any, indices: NDArray[np.int64]) -> Clips:
-    """Clips decoded from their own mean codes."""
-    features = np.ascontiguousarray(dataset.batch(indices)[0], dtype=np.float32)
-    x_hat = decode(model, encode(model, features))
-    return Clips(x_hat, sound(dataset, x_hat))
+def _traversal_rows(
+    hand: _Hand, moved: model_samples.Traversal, holds: list[str], louder: float
+) -> list[TraversalRow]:
+    rows = []
+    for code, features in enumerate(moved.features):
+        sound = ""
+        if code in moved.audio:
+            rate = int(hand.dataset.sample_rate)
+            sound = hand.player(data_uris.in_steps(moved.audio[code] * louder, rate, STEP_SECONDS))
+        rows.append(TraversalRow(code, holds[code], hand.strip(features), sound))
+    return rows
 
 
-def sample_prior(
-    model: torch.nn.Module, dataset: Any, latent_dim: int, count: int, seed: int
-) -> Clips:
-    """Clips decoded from codes drawn from a standard normal, the same ones on every device."""
-    codes = np.random.default_rng(seed).standard_normal((count, latent_dim))
-    x_hat = decode(model, codes)
-    return Clips(x_hat, sound(dataset, x_hat))
-
-
-def traverse(
-    model: torch.nn.Module,
-    dataset: Any,
-    index: int,
-    values: NDArray[np.float64],
-    heard: list[int],
-) -> Traversal:
-    """Move each code of clip ``index`` over ``values``; make sounds for the codes ``heard``."""
-    base = encode(model, np.ascontiguousarray(dataset.batch(np.array([index]))[0], np.float32))[0]
-    latent_dim, steps = len(base), len(values)
-    codes = np.tile(base, (latent_dim, steps, 1))
-    for code in range(latent_dim):
-        codes[code, :, code] = values
-    x_hat = decode(model, codes.reshape(latent_dim * steps, latent_dim))
-    features = x_hat.reshape(latent_dim, steps, *x_hat.shape[1:])
-    audio: dict[int, Array] = {}
-    if heard:
-        chosen = features[heard].reshape(len(heard) * steps, *x_hat.shape[1:])
-        sounds = sound(dataset, chosen).reshape(len(heard), steps, -1)
-        audio = dict(zip(heard, sounds, strict=True))
-    return Traversal(index, values, features, audio)
-
-
-def gain(*audio: Array) -> float:
-    """One factor for all of a model's sounds: 1 where they can be heard and do not clip.
-
-    Features that hold no level (each frame divided by its maximum, say) give back sounds of an
-    arbitrary one, down to what no loudspeaker shows.
-    """
-    peak = max((float(np.abs(a).max()) for a in audio if a.size), default=0.0)
-    return 1.0 if peak == 0.0 or AUDIBLE_PEAK <= peak <= 1.0 else 0.8 / peak
+def _reconstructions(hand: _Hand, titles: list[str], before: Clips, after: Clips) -> list[Pair]:
+    peaks = [np.abs(clips.audio).max(axis=1, initial=0.0) for clips in (before, after)]
+    scale = 1.1 * np.maximum(np.maximum(*peaks), 1e-3)
+    sides = []
+    for name, clips, color in (
+        ("original", before, figures.FIRST),
+        ("reconstruction", after, figures.SECOND),
+    ):
+        drawn = hand.waves(clips.audio, scale, color)
+        sides.append(
+            [
+                Sound(name, hand.strip(x[None]), hand.player(a), figure)
+                for x, a, figure in zip(clips.features, clips.audio, drawn, strict=True)
+            ]
+        )
+    return [Pair(title, x, y) for title, x, y in zip(titles, *sides, strict=True)]

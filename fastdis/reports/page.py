@@ -16,7 +16,7 @@ from typing import Any
 
 import fastdis
 from fastdis import _files
-from fastdis.reports import answer_table, maps, panel, shown, tables, views
+from fastdis.reports import comparison, gallery, latent_maps, model_view, panel, table_view
 from fastdis.reports import results as results_module
 from fastdis.reports.results import PROTOCOLS, Results
 
@@ -100,7 +100,7 @@ def render(results: Results) -> str:
     import jinja2
     from markupsafe import Markup
 
-    files = resources.files("fastdis.reports")
+    files = resources.files("fastdis.reports").joinpath("templates")
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: files.joinpath(name).read_text(encoding="utf-8")),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -130,7 +130,7 @@ def group_name(protocol: str) -> str:
 
 
 def _context(results: Results) -> dict[str, Any]:
-    columns, blocks = tables.score_blocks(results)
+    columns, blocks = comparison.score_blocks(results)
     order = results_module.protocols_of(results)
     models = sorted(results.models, key=lambda result: order.index(result.protocol))
     panels = panel.panels(results)
@@ -143,30 +143,32 @@ def _context(results: Results) -> dict[str, Any]:
             "audit": bool(variants), "maps": results.maps,
         },
     )  # fmt: skip
-    told = [(answer, [answer_table.view(table) for table in answer.tables])
+    told = [(answer, [table_view.view(table) for table in answer.tables])
             for answer in results.answers]  # fmt: skip
-    drawn = [views.model_view(model, len(models), results.seed, results.maps) for model in models]
+    drawn = [
+        model_view.model_view(model, len(models), results.seed, results.maps) for model in models
+    ]
     return {
         "results": results,
         "sections": sections,
         "anchors": [anchor for anchor, _ in sections],
         "answers": told,
-        "cells": None if results.cells is None else answer_table.view(results.cells),
+        "cells": None if results.cells is None else table_view.view(results.cells),
         "columns": columns,
         "blocks": blocks,
-        "missing_note": tables.MISSING_NOTE if tables.has_missing(blocks) else "",
+        "missing_note": comparison.MISSING_NOTE if comparison.has_missing(blocks) else "",
         "panels": panels,
         "shown": panel.shown(panels),
         "audits": [(p, results.audits[p], _more(results.audits[p])) for p in variants],
         "models": drawn,
         "many_codes": any(len(model.codes) > MANY_CODES for model in drawn),
-        "map_clips": maps.CLIPS,
+        "map_clips": latent_maps.CLIPS,
         "kinds": {model.kind.name for model in drawn},
         "images_alone": not any(model.kind.sound for model in drawn),
-        "steps": [f"{value:+.1f}".replace("-", "−") for value in shown.STEPS],
+        "steps": [f"{value:+.1f}".replace("-", "−") for value in gallery.STEPS],
         "versions": versions(),
-        "number": views.number,
-        "significant": views.significant,
+        "number": model_view.number,
+        "significant": model_view.significant,
         "group_name": group_name,
         "protocols": PROTOCOLS,
     }

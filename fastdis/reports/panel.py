@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastdis.metrics._catalogue import CATALOGUE, Entry
+from fastdis.reports.comparison import ARROW, HIGHER_IS_BETTER, MISSING, best_of
 from fastdis.reports.results import ModelResult, Results, protocols_of
-from fastdis.reports.tables import ARROW, HIGHER_IS_BETTER, MISSING, best_of
 
 if TYPE_CHECKING:
     from fastdis.metrics import Scores

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.reports import gallery
+from fastdis.reports import model_samples
 
 Array = NDArray[np.float32]
 
@@ -40,7 +40,7 @@ def pictures(dataset: Any, features: Array) -> Array:
     """Features ``(B, 1, F, frames)`` -> pictures ``(B, height, width)``, lowest row first."""
     kind = kind_of(dataset)
     if kind is WAVEFORM:
-        return spectrogram(gallery.sound(dataset, features))
+        return spectrogram(model_samples.sound(dataset, features))
     if kind is IMAGE:
         factor = max(1, IMAGE_SIZE // max(features.shape[2:]))
         return features[:, 0, ::-1].repeat(factor, axis=1).repeat(factor, axis=2)
@@ -61,6 +61,6 @@ def spectrogram(audio: Array) -> Array:
 
 def color_range(dataset: Any, seed: int) -> tuple[float, float]:
     """The values of some clips' pictures that are drawn darkest and brightest."""
-    shown = pictures(dataset, dataset.batch(gallery.pick(dataset, SAMPLED, seed))[0])
+    shown = pictures(dataset, dataset.batch(model_samples.pick(dataset, SAMPLED, seed))[0])
     low, high = float(np.min(shown)), float(np.max(shown))
     return (max(low, high - RANGE_DB) if kind_of(dataset) is WAVEFORM else low), high

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.reports.answers import Answer, Table
+from fastdis.reports.table import Answer, Table
 
 if TYPE_CHECKING:
     import torch

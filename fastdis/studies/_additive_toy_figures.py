@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdis.reports import media
+from fastdis.reports import data_uris
 from fastdis.studies._additive_toy_grid import SHOWN_BETA, SYSTEMS
 
 
@@ -33,4 +33,4 @@ def loss_curves(
         axes.set_xlabel("epoch", fontsize=7)
         axes.tick_params(labelsize=7)
     panels[0].legend(fontsize=7, frameon=False)
-    return media.figure_uri(figure, colors=32)
+    return data_uris.figure_uri(figure, colors=32)

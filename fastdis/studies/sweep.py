@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdis import _files, _validation, objectives, training
-from fastdis.reports.sweep_results import SweepResults, write_tables
+from fastdis.reports.sweep.results import SweepResults, write_tables
 from fastdis.studies import _sweep_dask
 from fastdis.studies._sweep_cells import Row, Workplace, make
 from fastdis.studies._sweep_plan import Cell, Plan, plan

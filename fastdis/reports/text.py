@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Sequence
 
 from fastdis import _validation
-from fastdis.reports import answer_table
-from fastdis.reports.answers import Answer, Table
+from fastdis.reports import table_view
 from fastdis.reports.results import Results
+from fastdis.reports.table import Answer, Table
 
 
 def answers_text(results: Results, style: str = "text") -> str:
@@ -54,7 +54,7 @@ def _text(answer: Answer) -> str:
 
 def markdown_table(table: Table) -> str:
     """A table under its caption, the best numbers bold."""
-    shown = answer_table.view(table)
+    shown = table_view.view(table)
     lines = [
         [title for title, _ in shown.columns],
         ["---:" if numbers else "---" for _, numbers in shown.columns],

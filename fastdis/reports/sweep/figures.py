@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from fastdis.reports import media
+from fastdis.reports import data_uris
+from fastdis.reports.comparison import Metric
 from fastdis.reports.figures import FAINT, INK, plain_axes
-from fastdis.reports.sweep_results import Combination, Spread, SweepResults, in_words, text_of
-from fastdis.reports.tables import Metric
+from fastdis.reports.sweep.results import Combination, Spread, SweepResults, in_words, text_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,7 +132,7 @@ def score_figure(results: SweepResults, panels: Sequence[Panel], metric: Metric)
         plain_axes(axes)
         axes.grid(axis="y", color=FAINT, linewidth=0.5)
         axes.set_xlabel(panel.name, fontsize=7.5, color=INK)
-    return media.figure_uri(figure)
+    return data_uris.figure_uri(figure)
 
 
 def _draw_points(axes: Axes, line: Line, key: str, place: Callable[[float], float]) -> None:
@@ -206,7 +206,7 @@ def _models_figure(results: SweepResults, metric: Metric) -> str:
     axes.invert_yaxis()
     plain_axes(axes)
     axes.grid(axis="x", color=FAINT, linewidth=0.5)
-    return media.figure_uri(figure)
+    return data_uris.figure_uri(figure)
 
 
 def legend(panels: Sequence[Panel]) -> list[tuple[str, str]]:
@@ -222,5 +222,5 @@ def legend(panels: Sequence[Panel]) -> list[tuple[str, str]]:
         style = _style(line) | ({} if line.points else {"marker": ""})
         axes.plot([0, 1, 2], [0, 0, 0], color=line.color, markevery=[1], **style)
         axes.axis("off")
-        pieces.append((name, media.figure_uri(figure, colors=16)))
+        pieces.append((name, data_uris.figure_uri(figure, colors=16)))
     return pieces

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastdis.reports.sweep_results import Combination, Row, Spread, SweepResults, in_words
-from fastdis.reports.tables import ARROW, MISSING, Cell, Metric, best_of, known_metric
+from fastdis.reports.comparison import ARROW, MISSING, Cell, Metric, best_of, known_metric
+from fastdis.reports.sweep.results import Combination, Row, Spread, SweepResults, in_words
 
 _LARGE = 10.0  # no score is
 

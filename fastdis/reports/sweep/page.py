@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fastdis import _files
-from fastdis.reports import sweep_figures, sweep_table
 from fastdis.reports.page import _naming, versions
-from fastdis.reports.sweep_results import SweepResults, in_words
+from fastdis.reports.sweep import figures
+from fastdis.reports.sweep import table as sweep_table
+from fastdis.reports.sweep.results import SweepResults, in_words
 
 
 def write(results: SweepResults, path: str | os.PathLike[str]) -> Path:
@@ -46,7 +47,7 @@ def render(results: SweepResults) -> str:
     import jinja2
     from markupsafe import Markup
 
-    files = resources.files("fastdis.reports")
+    files = resources.files("fastdis.reports").joinpath("templates")
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: files.joinpath(name).read_text(encoding="utf-8")),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -57,7 +58,7 @@ def render(results: SweepResults) -> str:
 
 def _context(results: SweepResults) -> dict[str, Any]:
     table = sweep_table.sweep_table(results)
-    panels = sweep_figures.panels_of(results)
+    panels = figures.panels_of(results)
     seeds = {row["seed"] for row in results.rows}
     return {
         "results": results,
@@ -65,10 +66,9 @@ def _context(results: SweepResults) -> dict[str, Any]:
         "seeds": len(seeds),
         "panels": panels,
         "levels": any(line.level for panel in panels for line in panel.lines),
-        "legend": sweep_figures.legend(panels),
+        "legend": figures.legend(panels),
         "figures": [
-            (metric, sweep_figures.score_figure(results, panels, metric))
-            for metric in table.columns
+            (metric, figures.score_figure(results, panels, metric)) for metric in table.columns
         ],
         "notes": list(dict.fromkeys(note for row in results.rows for note in row["warnings"])),
         "cells": [_cell(row, results) for row in results.rows],

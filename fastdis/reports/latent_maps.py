@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.reports import gallery, media
+from fastdis.reports import data_uris, model_samples
 from fastdis.reports.figures import INK, plain_axes
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def latent_maps(result: ModelResult, seed: int) -> list[Map]:
     from matplotlib.figure import Figure
 
     dataset, information = result.dataset, np.nan_to_num(result.mutual_information, nan=0.0)
-    indices = gallery.pick(dataset, CLIPS, seed)
+    indices = model_samples.pick(dataset, CLIPS, seed)
     codes, values = encoded(result.model, dataset, indices)
     figure = Figure(figsize=SIZE, dpi=DPI)
     maps = []
@@ -67,7 +67,7 @@ def latent_maps(result: ModelResult, seed: int) -> list[Map]:
         figure.clear()
         _draw(figure, codes, values[:, k], factor, across, up)
         told = f"code {across} against " + ("the factor" if up is None else f"code {up}")
-        maps.append(Map(factor.name, factor.unit, told, media.figure_uri(figure)))
+        maps.append(Map(factor.name, factor.unit, told, data_uris.figure_uri(figure)))
     return maps
 
 
@@ -78,7 +78,7 @@ def encoded(
     codes, values = [], []
     for start in range(0, len(indices), BATCH):
         features, rows = dataset.batch(indices[start : start + BATCH])
-        codes.append(gallery.encode(model, np.ascontiguousarray(features, np.float32)))
+        codes.append(model_samples.encode(model, np.ascontiguousarray(features, np.float32)))
         values.append(rows)
     return np.concatenate(codes), np.concatenate(values)
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from fastdis.reports.answers import Table, Value
-from fastdis.reports.tables import MISSING
+from fastdis.reports.comparison import MISSING
+from fastdis.reports.table import Table, Value
 
 MOST_DIGITS = 6  # after the point; what is smaller still is written with a power of ten
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastdis.reports.answers import plain_answer, plain_table
 from fastdis.reports.page import versions
 from fastdis.reports.results import ModelResult, Results
+from fastdis.reports.table import plain_answer, plain_table
 
 
 def summary(results: Results) -> dict[str, Any]:
