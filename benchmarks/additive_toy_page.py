@@ -13,7 +13,7 @@ from pathlib import Path
 import pages
 
 from fastdis import _files, reports, studies
-from fastdis.studies._common import SUMMARY
+from fastdis.studies.recipe import SUMMARY
 
 HERE = Path(__file__).parent
 DOCS, RESULTS = HERE.parent / "docs", HERE / "results" / "additive-toy.json"

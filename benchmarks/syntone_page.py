@@ -7,7 +7,7 @@ import pages
 from scipy.stats import kendalltau
 
 from fastdis.objectives import TITLES
-from fastdis.studies._syntone_paper import TABLE_1
+from fastdis.studies.syntone.paper import TABLE_1
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, FIGURE = DOCS / "syntone.md", DOCS / "syntone-seeds.png"

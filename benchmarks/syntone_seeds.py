@@ -14,7 +14,7 @@ import numpy as np
 import syntone_page
 
 from fastdis import _files, datasets, metrics, models, objectives, training
-from fastdis.studies._common import PLAIN
+from fastdis.studies.recipe import PLAIN
 from fastdis.studies.syntone import OBJECTIVES, PROTOCOLS
 
 HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from fastdis.objectives import TITLES
-from fastdis.studies._syntone_paper import TABLE_1
+from fastdis.studies.syntone.paper import TABLE_1
 
 FILE = Path(__file__).parent / "results" / "syntone-paper-nvidia-h200.json"
 METRICS = {

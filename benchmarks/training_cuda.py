@@ -18,7 +18,7 @@ from fastdis._bench.measure import Contestant, alternate, fastest, spread
 from fastdis._bench.plain_torch import LATENT, OfTensor, Reference
 from fastdis.datasets import SynTone
 from fastdis.metrics import SCORED_BY, evaluate_model
-from fastdis.studies._syntone_paper import TABLE_1
+from fastdis.studies.syntone.paper import TABLE_1
 
 FORMATS = ("channels_last", "contiguous")
 ENGINES = ("stacked", "threads")

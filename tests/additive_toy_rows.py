@@ -1,6 +1,6 @@
 """Rows of the additive toy study as its grid would leave them, of numbers that are known."""
 
-from fastdis.studies import _additive_toy_grid as grid
+from fastdis.studies.additive_toy import grid
 
 BY_CONDITION = {
     grid.REPORTED: ["f0", "inharmonicity", "slope"],

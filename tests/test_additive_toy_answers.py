@@ -4,10 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastdis.studies import _additive_toy_answers as answers
-from fastdis.studies import _additive_toy_grid as grid
-from fastdis.studies import _additive_toy_sound_answers as sounds
-from fastdis.studies import _additive_toy_tables as tables
+from fastdis.studies.additive_toy import answers, grid, tables
+from fastdis.studies.additive_toy import sound_answers as sounds
 from tests.additive_toy_rows import rows
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from fastdis import cli, studies, training
 from fastdis.reports import Answer
-from fastdis.studies import _additive_toy_cells as cells
-from fastdis.studies import _additive_toy_words as words
 from fastdis.studies import additive_toy
-from fastdis.studies._additive_toy_grid import ALL, DECAY, IMAGES, Group, make_dataset
+from fastdis.studies.additive_toy import measure as cells
+from fastdis.studies.additive_toy import study, words
+from fastdis.studies.additive_toy.grid import ALL, DECAY, IMAGES, Group, make_dataset
 from tests.additive_toy_rows import row as additive_toy_row
 
 SMALL = additive_toy.Preset(clips=60, epochs=2, batch_size=20)
@@ -23,11 +23,11 @@ GROUPS = [SHOWN, Group("rnn-cqt", DECAY, 6), Group("mlp-images", IMAGES)]
 def small():
     """The study of three groups, one of them shown."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(additive_toy, "groups", lambda: GROUPS)
-        patch.setattr(additive_toy, "SHOWN", [SHOWN])
-        patch.setattr(additive_toy, "AUDITED", ("cqt",))
+        patch.setattr(study, "groups", lambda: GROUPS)
+        patch.setattr(study, "SHOWN", [SHOWN])
+        patch.setattr(study, "AUDITED", ("cqt",))
         patch.setattr(
-            additive_toy.answers, "answers",
+            study.answers, "answers",
             lambda rows, audits: [Answer("How many?", f"{len(rows)} models.")],
         )  # fmt: skip
         yield

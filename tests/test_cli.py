@@ -57,7 +57,7 @@ def test_eval_writes_a_file_a_model_and_makes_no_score_twice(made, tmp_path, cap
     told = json.loads((tmp_path / "s-vae.json").read_text())
     assert "mig" in told["intervals"]
     assert json.loads((made / "runs" / "vae" / "eval.json").read_text())["panel"] == told
-    monkeypatch.setattr("fastdis.studies._common.panel", lambda *_, **__: pytest.fail("again"))
+    monkeypatch.setattr("fastdis.studies.recipe.panel", lambda *_, **__: pytest.fail("again"))
     assert cli.main([*evaluate, "--heat_map", str(tmp_path / "map.png")]) == 0
     assert capsys.readouterr().out.count("active_units") == 2
     assert (tmp_path / "map-vae.png").exists()

@@ -17,8 +17,9 @@ import yaml
 
 from fastdis import _files, cli, datasets, metrics, models, objectives, train, training
 from fastdis._threads import get_num_threads
-from fastdis.studies import _sweep_cells, _sweep_dask, sweep
-from fastdis.studies._sweep_plan import plan
+from fastdis.studies import sweep
+from fastdis.studies.sweep import cells, dask_cluster
+from fastdis.studies.sweep.plan import plan
 from tests.objective_data import one_thread
 
 TINY = {"name": "SynTone", "variant": "sound", "duration": 0.25, "num_freqs": 4, "num_amps": 4}
@@ -161,7 +162,7 @@ def test_a_stored_set_is_found_from_any_folder(tmp_path, monkeypatch):
     told = plan({**SMALL, "dataset": "set", "objectives": ["vae"]})
     assert told.settings.dataset["path"] == str(tmp_path / "set")
     assert told.settings.protocol == "sound"
-    opened = _sweep_cells.Workplace(told.settings, "", "cpu", False).dataset()
+    opened = cells.Workplace(told.settings, "", "cpu", False).dataset()
     assert len(opened) == 64
     assert not isinstance(opened, datasets.InMemory)  # it may be larger than the memory
     with pytest.raises(ValueError, match="holds 'sound' features"):
@@ -266,7 +267,7 @@ def test_finished_cells_are_not_touched_and_new_ones_are_added(tmp_path, calls, 
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
     assert all(row in both.rows for row in first.rows)
     calls.clear()
-    monkeypatch.setattr(_sweep_cells, "score", lambda *_, **__: pytest.fail("scored again"))
+    monkeypatch.setattr(cells, "score", lambda *_, **__: pytest.fail("scored again"))
     again, lines = run(more, tmp_path)
     assert again == both
     assert calls == []
@@ -274,7 +275,7 @@ def test_finished_cells_are_not_touched_and_new_ones_are_added(tmp_path, calls, 
 
 
 def test_a_stopped_sweep_goes_on_to_the_same_rows(made, tmp_path, monkeypatch):
-    real, scored = _sweep_cells.score, []
+    real, scored = cells.score, []
 
     def stops(model, dataset, folder, **options):
         scored.append(folder)
@@ -282,7 +283,7 @@ def test_a_stopped_sweep_goes_on_to_the_same_rows(made, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(model, dataset, folder, **options)
 
-    monkeypatch.setattr(_sweep_cells, "score", stops)
+    monkeypatch.setattr(cells, "score", stops)
     with pytest.raises(KeyboardInterrupt):
         run(ASKED, tmp_path)
     assert not (tmp_path / "results.json").exists()
@@ -314,7 +315,7 @@ def test_more_epochs_and_other_metrics(tmp_path, calls):
 )
 def test_another_sweep_in_the_folder(tmp_path, changed, message, monkeypatch):
     asked = {**SMALL, "objectives": ["vae"], "seeds": 2, "epochs": 2}
-    monkeypatch.setattr(sweep, "_rows", lambda *_: [])
+    monkeypatch.setattr("fastdis.studies.sweep.sweep._rows", lambda *_: [])
     run(asked, tmp_path)
     with pytest.raises(ValueError, match=message):
         run({**asked, **changed}, tmp_path)
@@ -328,7 +329,7 @@ def test_two_at_one_folder(tmp_path, monkeypatch):
         return []
 
     asked = {**SMALL, "objectives": ["vae"]}
-    monkeypatch.setattr(sweep, "_rows", within)
+    monkeypatch.setattr("fastdis.studies.sweep.sweep._rows", within)
     run(asked, tmp_path)
 
 
@@ -404,25 +405,25 @@ def test_a_worker_takes_as_many_threads_as_it_has(threads):
     threads(3)
     before = torch.get_num_threads()
     for has, takes in ((1, 1), (2, 2), (8, 3)):
-        with _sweep_dask._on_threads(has):
+        with dask_cluster._on_threads(has):
             assert (get_num_threads(), torch.get_num_threads()) == (takes, takes)
         assert (get_num_threads(), torch.get_num_threads()) == (3, before)
 
 
 def test_a_task_waits_for_one_that_is_still_at_its_cell(tmp_path, monkeypatch):
     told = plan({**SMALL, "objectives": ["vae"]})
-    place, (cell,) = _sweep_cells.Workplace(told.settings, str(tmp_path), "cpu", False), told.cells
+    place, (cell,) = cells.Workplace(told.settings, str(tmp_path), "cpu", False), told.cells
     worker = SimpleNamespace(state=SimpleNamespace(nthreads=1))
     monkeypatch.setattr("distributed.get_worker", lambda: worker)
-    monkeypatch.setattr(_sweep_dask, "_kept", [])
+    monkeypatch.setattr(dask_cluster, "_kept", [])
     held, waits = ExitStack(), []
-    monkeypatch.setattr(_sweep_dask.time, "sleep", lambda _: (waits.append(1), held.close()))
+    monkeypatch.setattr(dask_cluster.time, "sleep", lambda _: (waits.append(1), held.close()))
     held.enter_context(_files.only_writer(place.path(cell)))
-    row = _sweep_dask.make_one(place, cell)
+    row = dask_cluster.make_one(place, cell)
     assert waits == [1]
     assert row["scores"] == place.recorded(cell)["scores"] != {}
-    monkeypatch.setattr(_sweep_dask, "make", lambda *_: pytest.fail("made again"))
-    assert _sweep_dask.make_one(place, cell) == row
+    monkeypatch.setattr(dask_cluster, "make", lambda *_: pytest.fail("made again"))
+    assert dask_cluster.make_one(place, cell) == row
 
 
 def test_what_a_task_came_to():
@@ -433,11 +434,11 @@ def test_what_a_task_came_to():
             cancelled=lambda: cancelled, exception=lambda: error, result=lambda: {"a": "row"}
         )
 
-    assert _sweep_dask._result(future(), cell, "tcp://x") == {"a": "row"}
-    row = _sweep_dask._result(future(error=OSError("disk full")), cell, "tcp://x")
+    assert dask_cluster._result(future(), cell, "tcp://x") == {"a": "row"}
+    row = dask_cluster._result(future(error=OSError("disk full")), cell, "tcp://x")
     assert (row["error"], row["seed"], row["scores"]) == ("OSError: disk full", 0, {})
     with pytest.raises(ConnectionError, match="tcp://x has gone; the same command goes on"):
-        _sweep_dask._result(future(cancelled=True), cell, "tcp://x")
+        dask_cluster._result(future(cancelled=True), cell, "tcp://x")
 
 
 @pytest.mark.slow
@@ -498,8 +499,8 @@ def test_the_command_fails_if_a_cell_did(tmp_path, capsys):
 
 def test_products():
     points = [(a, b) for a in (1, 2) for b in (3, 4)]
-    assert _sweep_cells._products(points) == [[[1, 2], [3, 4]]]
-    found = _sweep_cells._products([*points, (5, 3)])
+    assert cells._products(points) == [[[1, 2], [3, 4]]]
+    found = cells._products([*points, (5, 3)])
     every = {tuple(p) for axes in found for p in np.stack(np.meshgrid(*axes), -1).reshape(-1, 2)}
     assert every == {*points, (5, 3)}
     assert sum(len(a) * len(b) for a, b in found) == 5

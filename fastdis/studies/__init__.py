@@ -8,7 +8,7 @@ from typing import Any
 from fastdis import _files, _validation
 from fastdis.reports import Results
 from fastdis.studies import additive_toy, sweep, syntone
-from fastdis.studies._common import STUDY, score, train_all, train_seeds
+from fastdis.studies.recipe import STUDY, score, train_all, train_seeds
 
 __all__ = [
     "additive_toy", "load", "module_of", "names", "score", "sweep", "syntone", "train_all",

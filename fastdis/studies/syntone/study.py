@@ -16,8 +16,8 @@ import numpy as np
 
 from fastdis import _files, datasets, metrics, objectives, training
 from fastdis.reports import ModelResult, Results
-from fastdis.studies._common import PLAIN, STUDY, finish, preset_of, score, start, train_all
-from fastdis.studies._syntone_paper import EXPLANATION, TABLE_1
+from fastdis.studies.recipe import PLAIN, STUDY, finish, preset_of, score, start, train_all
+from fastdis.studies.syntone.paper import EXPLANATION, TABLE_1
 
 OBJECTIVES = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
 PROTOCOLS = ("published", "sound")

@@ -3,8 +3,8 @@
 Its authors trained beta-VAEs from a plain MLP to an attention RNN on sums of partials; they left
 noise out, labelled nothing, and saw no disentangled code. Here the same networks learn the same
 sounds, labelled and with noise, and every question that the report leaves open is asked of the
-numbers. The data, in ``datasets.AdditiveToy``; the grid, in ``_additive_toy_grid``; what is
-measured, in ``_additive_toy_cells``; what it says, in ``_additive_toy_answers``.
+numbers. The data, in ``datasets.AdditiveToy``; the grid, in ``grid``; what is
+measured, in ``measure``; what it says, in ``answers``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ import numpy as np
 
 from fastdis import _files, datasets, metrics, training
 from fastdis.reports import ModelResult, Results
-from fastdis.studies import _additive_toy_answers as answers
-from fastdis.studies import _additive_toy_cells as cells
-from fastdis.studies import _additive_toy_words as words
-from fastdis.studies._additive_toy_grid import (
+from fastdis.studies.additive_toy import answers, words
+from fastdis.studies.additive_toy import measure as cells
+from fastdis.studies.additive_toy.grid import (  # fmt: skip
     ALL,
     CLEAN,
     IMAGES,
@@ -30,9 +29,9 @@ from fastdis.studies._additive_toy_grid import (
     Preset,
     groups,
     make_dataset,
-)  # fmt: skip
-from fastdis.studies._additive_toy_tables import all_cells
-from fastdis.studies._common import STUDY, finish, preset_of, score, start
+)
+from fastdis.studies.additive_toy.tables import all_cells
+from fastdis.studies.recipe import STUDY, finish, preset_of, score, start
 
 AUDITED = ("waveform", "spectrogram", "mel", "cqt")
 # Shown whole, heard and seen: the report's networks on clean sounds, and on the hardest.

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastdis.reports import Answer, Table
-from fastdis.studies import _additive_toy_sound_answers as sounds
-from fastdis.studies._additive_toy_cells import ACTIVE as IN_USE
-from fastdis.studies._additive_toy_grid import (
+from fastdis.studies.additive_toy import sound_answers as sounds
+from fastdis.studies.additive_toy.grid import (
     ALL,
     BETAS,
     ENDS,
@@ -23,7 +22,8 @@ from fastdis.studies._additive_toy_grid import (
     SYSTEMS,
     THEIRS,
 )
-from fastdis.studies._additive_toy_tables import (
+from fastdis.studies.additive_toy.measure import ACTIVE as IN_USE
+from fastdis.studies.additive_toy.tables import (
     ACTIVE,
     MEASURES,
     MIG,

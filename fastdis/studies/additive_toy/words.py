@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from fastdis.studies._additive_toy_cells import LEARNING_RATE, NATS
-from fastdis.studies._additive_toy_grid import (
+from fastdis.studies.additive_toy.grid import (
     BETAS,
     FEW_LATENTS,
     LATENT_DIM,
@@ -14,6 +13,7 @@ from fastdis.studies._additive_toy_grid import (
     SYSTEMS,
     Preset,
 )
+from fastdis.studies.additive_toy.measure import LEARNING_RATE, NATS
 
 
 def summary(size: Preset, rows: list[dict[str, Any]]) -> list[str]:

@@ -18,8 +18,8 @@ import torch
 
 from fastdis import datasets
 from fastdis._threads import get_num_threads, set_num_threads
-from fastdis.studies._sweep_cells import Row, Workplace, failed, make
-from fastdis.studies._sweep_plan import Cell, Settings
+from fastdis.studies.sweep.cells import Row, Workplace, failed, make
+from fastdis.studies.sweep.plan import Cell, Settings
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 _RETRIES = 2  # of a task that raises; one whose worker is lost is given to another by itself

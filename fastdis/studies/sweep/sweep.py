@@ -1,30 +1,4 @@
-"""A sweep: objectives x their options x latent sizes x seeds, to one table and one report page.
-
-What to sweep stands in a YAML file::
-
-    dataset: {name: SynTone, variant: sound, num_freqs: 30, num_amps: 8}  # or a path
-    model: conv3
-    protocol: sound            # of the objectives; by default the data set's own
-    objectives:
-      - vae
-      - {name: beta_vae, beta: [1, 4, 16]}         # any option may be a list
-      - {name: beta_tcvae, beta: [4, 8], estimator: [mss, mws]}
-    latent_dim: [4, 8]
-    seeds: 5                   # 0 to 4, or a list
-    metrics: [mig, dci, modularity, sap, jemmig]   # names or groups; these are the default
-    bootstrap: 0               # resamples for confidence intervals
-    epochs: 16                 # and anything else that a fastdis.TrainConfig takes
-    batch_size: 16
-
-Cells that differ in seeds and in weights of terms alone are trained in step by
-:func:`fastdis.training.train_many`, and FactorVAE gets twice the epochs and batch, as in the other
-studies. Each cell is a run folder below ``cells``; finished ones are left as they are when the
-sweep is run again. In the folder of a sweep, cells may be added, and epochs where the learning
-rate is constant; metrics and bootstrap may change. Anything else is another sweep.
-
-``results.json`` holds a row a cell and a summary over seeds, ``results.csv`` and ``summary.csv``
-the same as tables.
-"""
+"""Run a sweep: plan its cells, train and score those that are not finished, write the tables."""
 
 from __future__ import annotations
 
@@ -36,9 +10,9 @@ from typing import Any
 
 from fastdis import _files, _validation, objectives, training
 from fastdis.reports.sweep.results import SweepResults, write_tables
-from fastdis.studies import _sweep_dask
-from fastdis.studies._sweep_cells import Row, Workplace, make
-from fastdis.studies._sweep_plan import Cell, Plan, plan
+from fastdis.studies.sweep import dask_cluster
+from fastdis.studies.sweep.cells import Row, Workplace, make
+from fastdis.studies.sweep.plan import Cell, Plan, plan
 
 SWEEP = "sweep.json"
 ENGINES = ("process", "dask")
@@ -89,7 +63,7 @@ def run(
     told = plan(asked)
     _validation.choice("engine", engine, ENGINES)
     if engine == "dask":
-        scheduler = _sweep_dask.address(scheduler)
+        scheduler = dask_cluster.address(scheduler)
     else:
         training.check_device(device)
         if scheduler is not None:
@@ -118,7 +92,7 @@ def _rows(
     pending = [cell for cell in cells if cell.label not in rows]
     say(f"{len(cells)} cells, {len(rows)} of them finished")
     if pending and scheduler is not None:
-        made = _sweep_dask.make_on_cluster(place, pending, scheduler)
+        made = dask_cluster.make_on_cluster(place, pending, scheduler)
     else:
         made = _make_here(
             place, pending, {cell.label for cell in pending if before[cell.label]}, say

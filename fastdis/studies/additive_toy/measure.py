@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from fastdis import _files, datasets, metrics, models, objectives, training
 from fastdis.datasets.representations import DYNAMIC_RANGE_DB
-from fastdis.studies._additive_toy_grid import BETAS, IMAGES, Group
-from fastdis.studies._common import PLAIN
+from fastdis.studies.additive_toy.grid import BETAS, IMAGES, Group
+from fastdis.studies.recipe import PLAIN
 from fastdis.training.batches import split
 from fastdis.training.run_folder import folder_name
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastdis.reports import Table
-from fastdis.studies._additive_toy_grid import IMAGE_SYSTEMS, IMAGES, SYSTEMS
+from fastdis.studies.additive_toy.grid import IMAGE_SYSTEMS, IMAGES, SYSTEMS
 
 Row = Mapping[str, Any]
 Measure = tuple[str, Callable[[Row], float]]  # its title, and what it takes of a row

@@ -12,7 +12,7 @@ from typing import Any
 from fastdis import _files, _validation, datasets, models, objectives, training
 from fastdis.datasets import registry
 from fastdis.metrics.evaluation import names_of
-from fastdis.studies._common import alike
+from fastdis.studies.recipe import alike
 from fastdis.training.batches import clips_of
 from fastdis.training.run_folder import folder_name
 

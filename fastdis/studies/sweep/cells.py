@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from fastdis import _files, datasets, models, training
-from fastdis.studies._common import score
-from fastdis.studies._sweep_plan import Cell, Settings
+from fastdis.studies.recipe import score
+from fastdis.studies.sweep.plan import Cell, Settings
 
 CELLS, CELL = "cells", "cell.json"
 Row = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastdis.reports import data_uris
-from fastdis.studies._additive_toy_grid import SHOWN_BETA, SYSTEMS
+from fastdis.studies.additive_toy.grid import SHOWN_BETA, SYSTEMS
 
 
 def loss_curves(

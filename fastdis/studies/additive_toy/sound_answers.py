@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.reports import Answer, Figure, Table
-from fastdis.studies._additive_toy_figures import loss_curves
-from fastdis.studies._additive_toy_grid import (
+from fastdis.studies.additive_toy.figures import loss_curves
+from fastdis.studies.additive_toy.grid import (
     CLEAN,
     DECAY,
     ENDS,
@@ -23,7 +23,7 @@ from fastdis.studies._additive_toy_grid import (
     SYSTEMS,
     THEIRS,
 )
-from fastdis.studies._additive_toy_tables import (
+from fastdis.studies.additive_toy.tables import (
     EXPLAINED,
     EXPLAINED_KEY,
     MEASURES,
