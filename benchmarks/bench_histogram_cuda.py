@@ -17,7 +17,7 @@ import torch
 from fastdis._bench.measure import Contestant, alternate, spread
 from fastdis._bench.statistics import BINS, CODES, FACTORS, columns
 from fastdis.metrics import Bins, joint_histogram
-from fastdis.metrics._counts.on_device import counted_tensors, read_tensors
+from fastdis.metrics._counts.torch_rows import counted_tensors, read_tensors
 
 ROWS = (1_000_000, 10_000_000)
 CPU_ROWS = 200_000

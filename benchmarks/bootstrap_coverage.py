@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics import Bins, MetricWarning, _bootstrap
-from fastdis.metrics._arrays import ArrayFormula
 from fastdis.metrics._evidence import Evidence, gather
+from fastdis.metrics._information import ArrayFormula
 from fastdis.metrics._registry import GROUPS
 
 DRAWS, RESAMPLES, MANY = 60, 300, 2_000_000

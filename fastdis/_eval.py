@@ -127,7 +127,7 @@ def files(
     TypeError, ValueError, OSError
         As :func:`evaluate_files`, or if an output cannot be written.
     """
-    from fastdis.metrics._from_files import evaluate_files
+    from fastdis.metrics.files import evaluate_files
 
     outputs.check([""])
     bins: Any = how["bins"]

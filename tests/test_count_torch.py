@@ -10,10 +10,10 @@ import torch
 
 from fastdis import metrics
 from fastdis.metrics import Bins
-from fastdis.metrics._counts import count_torch as _count_torch
-from fastdis.metrics._counts import on_device as _on_device
+from fastdis.metrics._counts import torch_counts as _count_torch
+from fastdis.metrics._counts import torch_rows as _on_device
+from fastdis.metrics._counts.columns import column_facts, distinct_columns
 from fastdis.metrics._counts.conventions import CONVENTIONS, settled
-from fastdis.metrics._counts.data import column_facts, distinct_columns
 from fastdis.metrics._counts.factor_pairs import pair_counts
 from fastdis.metrics._evidence import gather
 from tests.metric_data import messy

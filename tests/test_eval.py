@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fastdis import _eval, cli, datasets, metrics
-from fastdis.metrics._from_files import evaluate_files, read_codes, read_factors
+from fastdis.metrics.files import evaluate_files, read_codes, read_factors
 from tests.metric_data import messy
 
 pytestmark = pytest.mark.filterwarnings("ignore::fastdis.metrics.MetricWarning")

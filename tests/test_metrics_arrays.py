@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from fastdis.metrics import MetricWarning, dcimig, jemmig, modularity
-from fastdis.metrics._arrays import gaps, information_of, mean, ratio
 from fastdis.metrics._evidence import gather
+from fastdis.metrics._information import gaps, information_of, mean, ratio
 from fastdis.metrics.from_histograms.dmig import DLIG, DMIG, XMIG
 from fastdis.metrics.from_histograms.edi import EDI_METRIC
 from fastdis.metrics.from_histograms.infomec import INFOC, INFOM
-from fastdis.metrics.from_histograms.information import DCIMIG, JEMMIG, JEMMIG_RAW, MODULARITY
+from fastdis.metrics.from_histograms.information import DCIMIG, MODULARITY
+from fastdis.metrics.from_histograms.jemmig import JEMMIG, JEMMIG_RAW
 from fastdis.metrics.from_histograms.mig import MIG, MIG_SUP
 from tests.metric_data import entropy, grid, information, messy
 

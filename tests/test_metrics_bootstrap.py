@@ -10,11 +10,12 @@ import pytest
 from fastdis import metrics
 from fastdis._kernels import reference, resampling
 from fastdis.metrics import Bins, _bootstrap
-from fastdis.metrics._arrays import ArrayFormula
 from fastdis.metrics._counts import factor_pairs as _factor_pairs
 from fastdis.metrics._counts.conventions import CONVENTIONS
 from fastdis.metrics._counts.histogram import JointHistogram
-from fastdis.metrics._evidence import Score, gather
+from fastdis.metrics._evidence import gather
+from fastdis.metrics._information import ArrayFormula
+from fastdis.metrics._metric import Score
 from fastdis.metrics._registry import METRICS
 from tests.metric_data import messy
 
@@ -229,7 +230,7 @@ def test_joined_factors_count_the_same(monkeypatch):
     _, together = parts_of(evidence, 2)
     sizes = list(evidence.histogram.levels)
     assert len(_bootstrap.joined(sizes, 15, 8000).offset) == 1  # that is what is tested
-    monkeypatch.setattr("fastdis.metrics._counts.joined._MOST_LEVELS", 0)
+    monkeypatch.setattr("fastdis.metrics._counts.factor_groups._MOST_LEVELS", 0)
     assert len(_bootstrap.joined(sizes, 15, 8000).offset) == 3
     np.testing.assert_array_equal(parts_of(evidence, 2)[1], together)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastdis.metrics import MetricWarning, joint_histogram
-from fastdis.metrics._counts.data import read
+from fastdis.metrics._counts.columns import read
 from fastdis.metrics._counts.estimators import miller_madow
 from fastdis.metrics._counts.factor_pairs import pair_counts, pair_information
 from fastdis.metrics.from_histograms.dmig import DLIG, DMIG, XMIG, dlig, dmig, xmig

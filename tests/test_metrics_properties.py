@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fastdis import metrics
-from fastdis.metrics._evidence import Metric, Score
+from fastdis.metrics._metric import Metric, Score
 from fastdis.metrics._registry import METRICS
 from tests.metric_data import grid, messy
 

@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from fastdis.metrics import MetricWarning
-from fastdis.metrics._counts.data import read
+from fastdis.metrics._counts.columns import read
 from fastdis.metrics._fits import single_code as _single_code
 from fastdis.metrics.from_predictors.sap import SAP, sap
 from tests.metric_data import grid, messy

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fastdis import nn, synthesis
-from fastdis.nn import _noise
+from fastdis.nn.noise import philox
 from tests.torch_devices import on
 
 # --- additive -------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def test_the_words_are_philoxs():
         ((2**32 - 1,) * 4, 2**64 - 1, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
         (pi, 0x299F31D0A4093822, (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
     ):
-        words = _noise.philox(key, tuple(torch.tensor([word]) for word in counter))
+        words = philox(key, tuple(torch.tensor([word]) for word in counter))
         assert tuple(int(word) for word in words) == expected
 
 

@@ -66,8 +66,7 @@ from __future__ import annotations
 from fastdis.metrics._counts.bins import Bins
 from fastdis.metrics._counts.conventions import CONVENTIONS, PUBLISHED_BINS
 from fastdis.metrics._counts.histogram import JointHistogram, MetricWarning
-from fastdis.metrics._evidence import Score
-from fastdis.metrics._of_models import SCORED_BY, code_information, evaluate_model, panel
+from fastdis.metrics._metric import Score
 from fastdis.metrics._registry import GROUPS, METRICS
 from fastdis.metrics.counting import joint_histogram
 from fastdis.metrics.evaluation import evaluate
@@ -82,7 +81,8 @@ from fastdis.metrics.from_codes.udr import UDR, udr
 from fastdis.metrics.from_histograms.dmig import dlig, dmig, xmig
 from fastdis.metrics.from_histograms.edi import EDI, edi
 from fastdis.metrics.from_histograms.infomec import infoc, infom
-from fastdis.metrics.from_histograms.information import dcimig, jemmig, modularity
+from fastdis.metrics.from_histograms.information import dcimig, modularity
+from fastdis.metrics.from_histograms.jemmig import jemmig
 from fastdis.metrics.from_histograms.mig import mig, mig_sup
 from fastdis.metrics.from_interventions.irs import irs
 from fastdis.metrics.from_interventions.z_diff import z_diff
@@ -94,6 +94,7 @@ from fastdis.metrics.from_predictors.infoe import infoe
 from fastdis.metrics.from_predictors.knn import GroupAccuracy, knn_accuracy
 from fastdis.metrics.from_predictors.probe import probe
 from fastdis.metrics.from_predictors.sap import sap
+from fastdis.metrics.of_models import SCORED_BY, code_information, evaluate_model, panel
 from fastdis.metrics.scores import Scores
 from fastdis.metrics.trajectories import monotonicity, smoothness
 

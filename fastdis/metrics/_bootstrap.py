@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from fastdis import _kernels
 from fastdis._threads import parallel_for
-from fastdis.metrics._arrays import ArrayFormula, Information
 from fastdis.metrics._catalogue import CATALOGUE
 from fastdis.metrics._counts import count as _count
+from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.conventions import counted_as
-from fastdis.metrics._counts.data import Data
 from fastdis.metrics._counts.entropies import Entropies, entropies
-from fastdis.metrics._counts.joined import joined
+from fastdis.metrics._counts.factor_groups import joined
 from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._information import ArrayFormula, Information
 
 _CELLS = 1 << 22  # 32 MiB of tables at a time
 

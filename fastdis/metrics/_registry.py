@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastdis.metrics._evidence import Metric
+from fastdis.metrics._metric import Metric
 from fastdis.metrics.from_codes.active import ACTIVE_UNITS
 from fastdis.metrics.from_codes.gaussian import (
     GAUSSIAN_TOTAL_CORRELATION,
@@ -12,7 +12,8 @@ from fastdis.metrics.from_codes.gaussian import (
 from fastdis.metrics.from_histograms.dmig import DLIG, DMIG, XMIG
 from fastdis.metrics.from_histograms.edi import EDI_METRIC
 from fastdis.metrics.from_histograms.infomec import INFOC, INFOM
-from fastdis.metrics.from_histograms.information import DCIMIG, JEMMIG, JEMMIG_RAW, MODULARITY
+from fastdis.metrics.from_histograms.information import DCIMIG, MODULARITY
+from fastdis.metrics.from_histograms.jemmig import JEMMIG, JEMMIG_RAW
 from fastdis.metrics.from_histograms.mig import MIG, MIG_SUP
 from fastdis.metrics.from_interventions.irs import IRS
 from fastdis.metrics.from_interventions.z_diff import Z_DIFF

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins, read_bins
-from fastdis.metrics._counts.data import Data, Discrete, read
+from fastdis.metrics._counts.columns import Data, Discrete, read
 from fastdis.metrics._counts.factor_pairs import pair_counts
 from fastdis.metrics._counts.histogram import (
     JointHistogram,
@@ -17,8 +17,8 @@ from fastdis.metrics._counts.histogram import (
     edges_of,
     outside,
 )
-from fastdis.metrics._counts.on_device import counted_tensors, read_tensors, stay
 from fastdis.metrics._counts.stream import counted_stream, stream_of
+from fastdis.metrics._counts.torch_rows import counted_tensors, read_tensors, stay
 
 
 def joint_histogram(

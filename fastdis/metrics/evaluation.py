@@ -8,13 +8,14 @@ from typing import Any
 
 from fastdis import _validation
 from fastdis.metrics import _bootstrap
-from fastdis.metrics._arrays import ArrayFormula
 from fastdis.metrics._catalogue import CATALOGUE
 from fastdis.metrics._counts.bins import Bins
+from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._counts.conventions import CONVENTIONS
-from fastdis.metrics._counts.data import Discrete
 from fastdis.metrics._counts.histogram import JointHistogram
-from fastdis.metrics._evidence import Evidence, Formula, Metric, Score, gather
+from fastdis.metrics._evidence import Evidence, gather
+from fastdis.metrics._information import ArrayFormula
+from fastdis.metrics._metric import Formula, Metric, Score
 from fastdis.metrics._registry import GROUPS, METRICS
 from fastdis.metrics.scores import Scores
 

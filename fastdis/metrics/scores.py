@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _files, _validation
-from fastdis.metrics._evidence import Score
+from fastdis.metrics._metric import Score
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._counts.data import plain
+from fastdis.metrics._counts.columns import plain
 from fastdis.metrics.from_codes.codes import warn
 
 Array = NDArray[np.float64]

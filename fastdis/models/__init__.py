@@ -13,12 +13,12 @@ from typing import Any
 import torch
 
 from fastdis import _validation
-from fastdis.models._vae import VAE
 from fastdis.models.attention_vae import AttentionVAE
 from fastdis.models.cnn_vae import CNNVAE
 from fastdis.models.conv1d_vae import Conv1dVAE
 from fastdis.models.conv_vae import ConvVAE
 from fastdis.models.mlp_vae import MLPVAE
+from fastdis.models.vae import VAE
 
 __all__ = ["CNNVAE", "MLPVAE", "VAE", "AttentionVAE", "Conv1dVAE", "ConvVAE", "build", "names"]
 

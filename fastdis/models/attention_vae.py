@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fastdis import _validation
-from fastdis.models._vae import VAE, output_layer
+from fastdis.models.vae import VAE, output_layer
 
 MOST_STEPS = 64  # of a sequence whose patches are chosen here
 MOST_POSITIONS = 4  # of a latent sequence whose length is chosen here

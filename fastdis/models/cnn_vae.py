@@ -14,8 +14,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from fastdis.models._regularisers import BatchNorm, ChannelDropout
-from fastdis.models._vae import VAE, output_layer, sizes
 from fastdis.models.mlp_vae import dense
+from fastdis.models.vae import VAE, output_layer, sizes
 
 
 class CNNVAE(VAE):

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from fastdis import _validation
 from fastdis.models._flattening import Flattening
-from fastdis.models._vae import VAE, output_layer, sizes
 from fastdis.models.mlp_vae import dense
+from fastdis.models.vae import VAE, output_layer, sizes
 
 # Audio swings about zero, and a ReLU passes one side alone: after as long, 100 epochs of 684 clips
 # of the additive toy set, it left 0.88 of their variance unexplained, and this 0.47 (one seed).

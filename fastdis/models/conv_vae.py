@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fastdis import _validation
-from fastdis.models._vae import VAE
+from fastdis.models.vae import VAE
 
 NEGATIVE_SLOPE = 0.01
 

@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fastdis.models._flattening import Flattening
-from fastdis.models._vae import VAE, output_layer, sizes
+from fastdis.models.vae import VAE, output_layer, sizes
 
 
 class MLPVAE(VAE):

@@ -10,10 +10,10 @@ The modules hold no parameters and an empty ``state_dict``; what they precompute
 ``.to(device)`` and stays in its precision under ``.half()`` and autocast.
 """
 
-from fastdis.nn._additive import Additive
-from fastdis.nn._constant_q import CQT
-from fastdis.nn._noise import Noise
-from fastdis.nn._oscillator import Oscillator
-from fastdis.nn._spectral import STFT, MelSpectrogram
+from fastdis.nn.additive import Additive
+from fastdis.nn.constant_q import CQT
+from fastdis.nn.noise import Noise
+from fastdis.nn.oscillator import Oscillator
+from fastdis.nn.spectral import STFT, MelSpectrogram
 
 __all__ = ["CQT", "STFT", "Additive", "MelSpectrogram", "Noise", "Oscillator"]

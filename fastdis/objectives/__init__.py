@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastdis import _validation
-from fastdis.objectives._base import PROTOCOLS, Objective, Rows, at_least_float32
+from fastdis.objectives.base import PROTOCOLS, Objective, Rows, at_least_float32
 from fastdis.objectives.divergences import (
     gaussian_kl,
     kl_between,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastdis.objectives._base import Rows, at_least_float32, enough
+from fastdis.objectives.base import Rows, at_least_float32, enough
 
 
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:

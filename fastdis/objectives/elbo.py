@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fastdis import _validation
 from fastdis.objectives import schedules
-from fastdis.objectives._base import PROTOCOLS, Objective, Rows
+from fastdis.objectives.base import PROTOCOLS, Objective, Rows
 from fastdis.objectives.divergences import gaussian_kl, kl_divergence
 from fastdis.objectives.likelihoods import FLOOR, LIKELIHOODS, VARIANCE, raw_of, reconstruction
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fastdis.objectives._base import Rows, at_least_float32
+from fastdis.objectives.base import Rows, at_least_float32
 
 # Of features in [0, 1]; it sets what a nat of KL weighs. Picked from 0.01, 0.03, 0.1, 0.3 and 1 on
 # SynTone (8 codes, 6 epochs, one seed): at 0.1 a VAE keeps every code open and beta = 4 closes

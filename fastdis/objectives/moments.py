@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor
 
-from fastdis.objectives._base import at_least_float32, enough
+from fastdis.objectives.base import at_least_float32, enough
 from fastdis.objectives.divergences import squared_mmd
 from fastdis.objectives.elbo import ELBO, Shared
 

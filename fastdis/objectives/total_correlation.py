@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fastdis import _validation
-from fastdis.objectives._base import PROTOCOLS, at_least_float32, enough
+from fastdis.objectives.base import PROTOCOLS, at_least_float32, enough
 from fastdis.objectives.divergences import kl_decomposition
 from fastdis.objectives.elbo import ELBO, Annealing, Shared
 

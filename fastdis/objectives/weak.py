@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fastdis import _validation
-from fastdis.objectives._base import at_least_float32, enough
+from fastdis.objectives.base import at_least_float32, enough
 from fastdis.objectives.divergences import kl_between
 from fastdis.objectives.elbo import ELBO, Shared
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._counts.bins import Bins, read_bins
-from fastdis.metrics._counts.data import Data, Discrete
+from fastdis.metrics._counts.columns import Data, Discrete
 from fastdis.metrics._counts.histogram import edges_of
-from fastdis.metrics._counts.unit_edges import unit_edges
+from fastdis.metrics._counts.scaled_edges import unit_edges
 
 CONVENTIONS = ("standard", "disentanglement_lib", "ubisoft", "published")
 SCALED = ("ubisoft", "published")  # which scale columns to 0 to 1 before they cut them

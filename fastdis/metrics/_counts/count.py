@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,43 +11,18 @@ from numpy.typing import NDArray
 
 from fastdis import _kernels
 from fastdis._threads import parallel_for
-from fastdis.metrics._counts import count_torch as _count_torch
+from fastdis.metrics._counts import torch_counts as _count_torch
 from fastdis.metrics._counts.bins import MAX_BINS
-from fastdis.metrics._counts.data import EXACT, Data, block, distinct_columns
-from fastdis.metrics._counts.joined import joined
-from fastdis.metrics._counts.maps import row_blocks
+from fastdis.metrics._counts.columns import EXACT, Data, distinct_columns
+from fastdis.metrics._counts.factor_groups import joined
+from fastdis.metrics._counts.grid import Grid
+from fastdis.metrics._counts.mapped_files import row_blocks
 
 MAX_CELLS = 1 << 26  # 512 MiB of counts
 _MAX_WHOLE_RANGE = 4096  # whole numbers closer together are counted without a sort
 _FEW = 1000  # levels, which are quickly told
 _CHUNK = 8192  # rows whose bins stay in the cache between the kernels
 _MOST_ROWS = 1 << 31  # rows that uint32 counts hold
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where rows are counted: by lower edges of the codes' bins and of the factors' levels."""
-
-    code_edges: NDArray[np.float64]  # (D, bins)
-    factor_edges: NDArray[np.float64]  # (K, most levels), beyond a factor's own infinite
-    sizes: list[int]  # levels of each factor
-
-    @cached_property
-    def code_bins(self) -> NDArray[np.int64]:
-        """The bins of each code that can be reached."""
-        codes, bins = self.code_edges.shape
-        return usable(self.code_edges, [bins] * codes)
-
-    @cached_property
-    def factor_bins(self) -> NDArray[np.int64]:
-        """The levels of each factor that can be reached."""
-        return usable(self.factor_edges, self.sizes)
-
-    def bin(self, data: Data, rows: slice, z: NDArray[Any], v: NDArray[Any]) -> None:
-        """The bins ``z (n, D)`` and levels ``v (n, K)``, uint16, of n ``rows``."""
-        kernel = _kernels.get("bin_columns")
-        kernel(block(data.codes, rows.start, rows.stop), self.code_edges, self.code_bins, z)
-        kernel(block(data.factors, rows.start, rows.stop), self.factor_edges, self.factor_bins, v)
 
 
 def count(
@@ -172,17 +145,6 @@ def _fill(data: Data, grid: Grid) -> NDArray[np.int64]:
     # A task pays for counts of its own: it takes rows for several additions to each cell.
     parallel_for(work, rows, max(4 * _CHUNK, 8 * total.size // (codes * factors)))
     return groups.parted(total, grid.sizes)
-
-
-def usable(lower_edges: NDArray[np.float64], sizes: list[int]) -> NDArray[np.int64]:
-    """The number of bins of each column: of edges that rise, before the last one repeats.
-
-    1 where its range has no room for distinct edges.
-    """
-    steps = np.arange(1, lower_edges.shape[1]) < np.array(sizes)[:, None]
-    rises = steps & (lower_edges[:, 1:] > lower_edges[:, :-1])
-    first = np.logical_and.accumulate(rises, axis=1).sum(axis=1)
-    return np.where(rises.sum(axis=1) == first, first + 1, 1)
 
 
 def check_room(codes: int, bins: int, sizes: list[int]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.data import Data
+from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.histogram import JointHistogram
 from fastdis.metrics._fits.fitting import fitting
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._counts import count as _count
-from fastdis.metrics._counts.data import Data
+from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.histogram import JointHistogram
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins, Thinned, quantile_edges
+from fastdis.metrics._counts.columns import Data, Discrete, distinct_columns, plain, read
 from fastdis.metrics._counts.conventions import SCALED, counted_as
-from fastdis.metrics._counts.data import Data, Discrete, distinct_columns, plain, read
 from fastdis.metrics._counts.factor_pairs import pair_counts
 from fastdis.metrics._counts.histogram import JointHistogram, counted_on, outside
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.data import Data
-from fastdis.metrics._evidence import Evidence, Score
+from fastdis.metrics._counts.columns import Data
+from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._metric import Score
 
 ROWS = 10_000
 MAX_LEVELS = 1000

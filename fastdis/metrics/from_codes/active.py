@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._metric import Metric, Score
 from fastdis.metrics.from_codes.codes import Codes, covariance, of_evidence, read_codes
 
 _THRESHOLD = 0.01

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis._threads import parallel_for
-from fastdis.metrics._counts.data import column_range, real_columns, two_dimensional
+from fastdis.metrics._counts.columns import column_range, real_columns, two_dimensional
 from fastdis.metrics._counts.histogram import MetricWarning
 from fastdis.metrics._evidence import Evidence
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins, read_bins
-from fastdis.metrics._counts.data import Data
+from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.histogram import counted_on, edges_of, outside
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._metric import Metric, Score
 from fastdis.metrics.from_codes.codes import (
     Codes,
     Note,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._counts.data import real_columns, two_dimensional
+from fastdis.metrics._counts.columns import real_columns, two_dimensional
 
 Array = NDArray[np.float64]
 

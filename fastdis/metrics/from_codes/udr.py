@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis._threads import parallel_for
-from fastdis.metrics._counts.data import plain
+from fastdis.metrics._counts.columns import plain
 from fastdis.metrics._fits.fitting import fitting
 from fastdis.metrics.from_codes.codes import Codes, correlation, covariance, read_codes, warn
 

@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._arrays import (
+from fastdis.metrics._counts.bins import Bins
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._counts.histogram import NO_INFORMATION
+from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._information import (
     TIE,
     Array,
     ArrayFormula,
@@ -26,10 +30,7 @@ from fastdis.metrics._arrays import (
     mean,
     ratio,
 )
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._counts.histogram import NO_INFORMATION
-from fastdis.metrics._evidence import Evidence, Metric
+from fastdis.metrics._metric import Metric
 
 RegDim = Sequence[int] | None
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._arrays import Array, ArrayFormula, Information, Parts, among, mean, ratio
 from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._evidence import Metric
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._information import Array, ArrayFormula, Information, Parts, among, mean, ratio
+from fastdis.metrics._metric import Metric
 
 
 @dataclass(frozen=True, eq=False)

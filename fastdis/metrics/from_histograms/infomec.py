@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from fastdis.metrics._arrays import (
+from fastdis.metrics._counts.bins import Bins
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._information import (
     Array,
     ArrayFormula,
     Information,
@@ -22,9 +25,7 @@ from fastdis.metrics._arrays import (
     mean,
     ratio,
 )
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._evidence import Evidence, Metric
+from fastdis.metrics._metric import Metric
 
 _IN_USE = 1 / 20  # of the widest code's range
 

@@ -1,6 +1,6 @@
 """JEMMIG, DCIMIG and Modularity, from mutual information and entropies.
 
-Each formula reads the arrays of :class:`~fastdis.metrics._arrays.Information`, so that the
+Each formula reads the arrays of :class:`~fastdis.metrics._information.Information`, so that the
 published convention can use it with factors and codes in each other's place.
 """
 
@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from fastdis.metrics._arrays import (
-    TIE,
+from fastdis.metrics._counts.bins import Bins
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._counts.histogram import NO_INFORMATION
+from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._information import (
     Array,
     ArrayFormula,
     Information,
@@ -24,59 +27,8 @@ from fastdis.metrics._arrays import (
     mean,
     ratio,
 )
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._counts.histogram import NO_INFORMATION
-from fastdis.metrics._evidence import Evidence, Metric
+from fastdis.metrics._metric import Metric
 from fastdis.metrics.from_histograms.mig import mig as mig
-
-
-def jemmig(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-    normalized: bool = True,
-) -> float:
-    """Joint entropy minus mutual information gap: is each factor held by one code, and only it?
-
-    Do & Tran (2020, "Theory and Evaluation Metrics for Learning Disentangled Representations")
-    define raw = H(z*, v) - I_1 + I_2, with z* the code of the largest I (of equal ones, that of
-    the smallest joint entropy), and divide it by its bound log(bins) + H(v).
-
-    ``normalized=True`` gives the mean over factors of **one minus** that quotient: 0 to 1, higher
-    is better. ``normalized=False`` gives the mean of raw in nats: 0 is best, lower is better.
-
-    A factor that no code tells anything about counts as the bound itself, so that it scores 0: by
-    the formula, a dead code would gain from its own low entropy.
-
-    Ubisoft follows the formula there: codes that are all dead score up to a half, and so does a
-    constant factor. The published convention swaps the roles, too. Both are normalized. Where
-    codes tie, Ubisoft's result depends on their order; here it is as above, while the published
-    convention takes the last factor as v*, as the published evaluation did.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active
-        See :mod:`fastdis.metrics`.
-    normalized
-        See above; False under the standard convention alone.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
-    """
-    metric = JEMMIG if normalized else JEMMIG_RAW
-    score = metric.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active,
-    )  # fmt: skip
-    return float(score.value)
 
 
 def dcimig(
@@ -156,50 +108,6 @@ def modularity(
     return float(score.value)
 
 
-def _raw(information: Information, tied: Array) -> Array:
-    """H(z*, v) - I_1 + I_2 of each factor, z* of the smallest joint entropy among ``tied``."""
-    joint = np.where(tied, information.joint_entropy, np.inf).min(axis=-1)
-    return np.asarray(np.maximum(joint - gaps(information.mutual, -1), 0.0))
-
-
-def _jemmig_bound(information: Information) -> Array:
-    return np.asarray(np.log(information.bins) + information.factor_entropy)
-
-
-def _best(mutual: Array) -> Any:
-    return mutual >= mutual.max(axis=-1, keepdims=True) - TIE
-
-
-def _jemmig_raw(information: Information) -> Parts:
-    raw = _raw(information, _best(information.mutual))
-    raw = np.where(_untold(information), _jemmig_bound(information), raw)
-    per_factor = among(raw, information.varying)
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=information.mutual)
-
-
-def _jemmig(information: Information) -> Parts:
-    raw = _jemmig_raw(information).per_factor
-    assert raw is not None
-    per_factor = 1.0 - raw / _jemmig_bound(information)
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=information.mutual)
-
-
-def _jemmig_ubisoft(information: Information) -> Parts:
-    return _jemmig_of(information, _best(information.mutual))
-
-
-def _jemmig_published(information: Information) -> Parts:
-    # Of equal mutual informations, the last: that is what sorting them and taking the end gives.
-    mutual = information.mutual
-    last = mutual.shape[-1] - 1 - np.argmax(mutual[..., ::-1], axis=-1)
-    return _jemmig_of(information, np.arange(mutual.shape[-1]) == last[..., None])
-
-
-def _jemmig_of(information: Information, tied: Any) -> Parts:
-    per_factor = 1.0 - _raw(information, tied) / _jemmig_bound(information)
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=information.mutual)
-
-
 def _dcimig(information: Information) -> Parts:
     mutual = information.mutual
     best = mutual.argmax(axis=-2)[..., None, :] == np.arange(mutual.shape[-2])[:, None]
@@ -264,15 +172,6 @@ def _remark_untold_published(
         yield f"no code tells anything about {names}, which counts as 0"
 
 
-JEMMIG = Metric(
-    "jemmig",
-    {
-        "standard": ArrayFormula(_jemmig, _remark_untold),
-        "ubisoft": ArrayFormula(_jemmig_ubisoft),
-        "published": ArrayFormula(_jemmig_published, swap=True),
-    },
-)
-JEMMIG_RAW = Metric("jemmig_raw", {"standard": ArrayFormula(_jemmig_raw, _remark_untold)})
 DCIMIG = Metric(
     "dcimig",
     {

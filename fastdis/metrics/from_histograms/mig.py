@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from fastdis.metrics._arrays import (
+from fastdis.metrics._counts.bins import Bins
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._information import (
     Array,
     ArrayFormula,
     Information,
@@ -18,9 +21,7 @@ from fastdis.metrics._arrays import (
     mean,
     ratio,
 )
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._evidence import Evidence, Metric
+from fastdis.metrics._metric import Metric
 
 
 def mig(

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins
 from fastdis.metrics._counts.conventions import CONVENTIONS, counted_as
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._metric import Metric, Score
 
 Rows = NDArray[np.intp]
 Matrix = NDArray[np.float64]

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins
+from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._counts.conventions import CONVENTIONS
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._metric import Metric, Score
 from fastdis.metrics.from_interventions.draws import Rows, levels_of, some_of
 from fastdis.metrics.from_interventions.rendered import encoded, is_rendered
 

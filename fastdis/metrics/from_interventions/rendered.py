@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
+from fastdis.metrics._counts.columns import two_dimensional
 from fastdis.metrics._counts.conventions import settled
-from fastdis.metrics._counts.data import two_dimensional
 from fastdis.metrics._evidence import gather
 from fastdis.metrics.from_interventions.draws import Draws, Groups, Plan, Rows, drawn, points_of
 

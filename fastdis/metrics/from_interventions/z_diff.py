@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
+from fastdis.metrics._metric import Metric, Score
 from fastdis.metrics.from_interventions.draws import (
     Draws,
     Plan,

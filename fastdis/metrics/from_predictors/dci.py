@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits import importance_models as models
 from fastdis.metrics._fits.predictors import KEPT, ROWS, Matrix, mean_score
 from fastdis.metrics._fits.problems import problems, solved
+from fastdis.metrics._metric import Metric, Score
 
 _BESIDE_ZERO = 1e-11  # what disentanglement_lib adds to each importance
 

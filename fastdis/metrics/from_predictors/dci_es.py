@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.cut_trees import importances, predictions
 from fastdis.metrics._fits.predictors import ROWS, Matrix, mean_score
 from fastdis.metrics._fits.problems import Problem, problems, solved
+from fastdis.metrics._metric import Metric, Score
 from fastdis.metrics.from_predictors.dci import parts
 
 DEPTHS = (1, 2, 3, 4, 8, 10, 12, 14, 16, 18, 20, 32)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from fastdis.metrics._counts.bins import Bins
+from fastdis.metrics._counts.columns import Data, Discrete
 from fastdis.metrics._counts.conventions import counted_as
-from fastdis.metrics._counts.data import Data, Discrete
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
 from fastdis.metrics._fits.predictors import (
     KEPT,
@@ -27,6 +27,7 @@ from fastdis.metrics._fits.predictors import (
     mean_score,
     targets,
 )
+from fastdis.metrics._metric import Metric, Score
 
 
 def explicitness(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
 from fastdis.metrics._fits.predictors import (
     KEPT,
@@ -26,6 +26,7 @@ from fastdis.metrics._fits.predictors import (
     targets,
     whitened,
 )
+from fastdis.metrics._metric import Metric, Score
 
 _LARGE_BIAS = 0.1
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
 from fastdis.metrics._fits.predictors import (
     KEPT,
@@ -25,6 +25,7 @@ from fastdis.metrics._fits.predictors import (
     mean_score,
     targets,
 )
+from fastdis.metrics._metric import Metric, Score
 
 _ROWS = 20_000
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.data import Discrete
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._counts.columns import Discrete
+from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
 from fastdis.metrics._fits.predictors import (
     ROWS,
@@ -24,6 +24,7 @@ from fastdis.metrics._fits.predictors import (
     targets,
     whitened,
 )
+from fastdis.metrics._metric import Metric, Score
 
 _MODELS = ("linear", "mlp")
 _NETWORK = {"hidden_layer_sizes": 64, "solver": "lbfgs", "alpha": 1.0, "max_iter": 150}

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._arrays import gaps
 from fastdis.metrics._counts.bins import Bins
+from fastdis.metrics._counts.columns import Data, Discrete
 from fastdis.metrics._counts.conventions import counted_as
-from fastdis.metrics._counts.data import Data, Discrete
-from fastdis.metrics._evidence import Evidence, Metric, Score
+from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.single_code import (
     Labels,
     Matrix,
@@ -25,6 +24,8 @@ from fastdis.metrics._fits.single_code import (
     threshold_accuracies,
     tree_accuracies,
 )
+from fastdis.metrics._information import gaps
+from fastdis.metrics._metric import Metric, Score
 
 PEER_ROWS = 15_000
 _MOST_LEVELS = 1000

@@ -6,19 +6,18 @@ counts are integers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis import _validation
-from fastdis.metrics._counts.joined import joined
+from fastdis.metrics._counts.factor_groups import joined
 
 if TYPE_CHECKING:
     import torch
 
-    from fastdis.metrics._counts.count import Grid
+    from fastdis.metrics._counts.grid import Grid
 
 _VALUES = 1 << 24  # looked at together: 128 MiB where they are float64
 
@@ -42,48 +41,6 @@ def fill(factors: torch.Tensor, codes: torch.Tensor, grid: Grid) -> NDArray[np.i
             total[d] += torch.bincount(cells, minlength=total.shape[1])
     counts: NDArray[np.int64] = total.cpu().numpy().reshape(columns, bins, groups.pitch)
     return groups.parted(counts, grid.sizes)
-
-
-def column_facts(name: str, x: torch.Tensor) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The ranges ``(2, C)`` and which columns hold whole numbers alone.
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite.
-    """
-    import torch
-
-    parts = []
-    for rows in _blocks(x):
-        block = x[rows]
-        low, high = torch.aminmax(block, dim=0)
-        whole = (block == torch.floor(block)).all(dim=0)
-        finite = torch.isfinite(block).all().expand_as(whole)
-        parts.append(torch.stack([y.double() for y in (low, high, whole, finite)]))
-    told: NDArray[np.float64] = torch.stack(parts).cpu().numpy()
-    for rows, fine in zip(_blocks(x), told[:, 3], strict=True):
-        if not fine.all():
-            _validation.finite(name, x[rows].cpu().numpy(), first_row=rows.start)
-    ends = np.stack([told[:, 0].min(axis=0), told[:, 1].max(axis=0)])
-    return ends, told[:, 2].min(axis=0) == 1.0
-
-
-def distinct_columns(
-    x: torch.Tensor, columns: Sequence[int], limit: int
-) -> list[NDArray[np.float64] | None]:
-    """The distinct values of some columns in rising order; None of one with over ``limit``."""
-    import torch
-
-    result: list[NDArray[np.float64] | None] = []
-    for c in columns:
-        known = x[:0, c]
-        for rows in _blocks(x[:, :1]):
-            known = torch.unique(torch.cat([known, x[rows, c] + 0]))  # -0.0 + 0 is 0.0
-            if len(known) > limit:
-                break
-        result.append(known.double().cpu().numpy() if len(known) <= limit else None)
-    return result
 
 
 def _blocks(*tensors: torch.Tensor) -> Iterator[slice]:

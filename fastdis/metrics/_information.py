@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from fastdis.metrics._counts.factor_pairs import pair_counts, pair_information
 from fastdis.metrics._counts.histogram import NO_INFORMATION
-from fastdis.metrics._evidence import Evidence, Score
+from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._metric import Score
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -109,7 +110,7 @@ Remark = Callable[[Evidence, Information, Any], Iterable[str]]
 
 @dataclass(frozen=True)
 class ArrayFormula:
-    """A formula of arrays, in the form that a :class:`~fastdis.metrics._evidence.Metric` takes.
+    """A formula of arrays, in the form that a :class:`~fastdis.metrics._metric.Metric` takes.
 
     Attributes
     ----------

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from fastdis import _files
 from fastdis.factors import FactorTable
 from fastdis.metrics._counts.bins import Bins
+from fastdis.metrics._counts.columns import Discrete, distinct
 from fastdis.metrics._counts.conventions import settled
-from fastdis.metrics._counts.data import Discrete, distinct
 from fastdis.metrics.evaluation import evaluate
 from fastdis.metrics.scores import Scores
 

@@ -19,8 +19,8 @@ from fastdis.features.constant_q.filters import FilterWindow
 from fastdis.features.constant_q.plan import ConstantQ, Settings
 from fastdis.features.constant_q.transform import Analysis, analysis_of
 from fastdis.features.framing import PAD_MODES
-from fastdis.nn._spectral import pad_ends
 from fastdis.nn._tensors import Module, clips, from_host, in_chunks, product
+from fastdis.nn.spectral import pad_ends
 
 _LENGTHS = 4  # of clips whose filters are kept
 

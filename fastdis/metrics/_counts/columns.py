@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from fastdis import _kernels, _validation
 from fastdis._threads import parallel_for
-from fastdis.metrics._counts import count_torch as _count_torch
-from fastdis.metrics._counts.maps import row_blocks
+from fastdis.metrics._counts import torch_columns
+from fastdis.metrics._counts.mapped_files import row_blocks
 
 Discrete = bool | Sequence[bool] | None
 
@@ -142,7 +142,7 @@ def distinct_columns(
     if not columns:
         return []
     if not isinstance(x, np.ndarray):
-        return _count_torch.distinct_columns(x, columns, limit)
+        return torch_columns.distinct_columns(x, columns, limit)
     kernel = _kernels.get("distinct_values")
     single, empty = x.dtype == np.float32, ~np.uint64(0)
     number, bits = (np.float32, np.uint32) if single else (np.float64, np.uint64)
@@ -179,7 +179,7 @@ def column_range(name: str, x: NDArray[Any]) -> NDArray[np.float64]:
 
 def column_facts(name: str, x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """``column_range``, and which columns hold whole numbers alone."""
-    facts = _facts if isinstance(x, np.ndarray) else _count_torch.column_facts
+    facts = _facts if isinstance(x, np.ndarray) else torch_columns.column_facts
     result, whole = facts(name, x)
     with np.errstate(over="ignore"):
         too_wide = ~np.isfinite(result[1] - result[0])

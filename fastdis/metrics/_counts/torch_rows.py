@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastdis.metrics._counts.bins import _MOST_SORTED, Bins
+from fastdis.metrics._counts.columns import Data, Discrete, assembled
 from fastdis.metrics._counts.conventions import SCALED, counted_as
-from fastdis.metrics._counts.data import Data, Discrete, assembled
 from fastdis.metrics._counts.factor_pairs import pair_counts
 from fastdis.metrics._counts.histogram import JointHistogram, counted_on, outside
 
@@ -26,7 +26,7 @@ def stay(factors: Any, codes: Any) -> bool:
 
 
 def read_tensors(factors: Any, codes: Any, bins: int, discrete: Discrete) -> Data:
-    """As :func:`~fastdis.metrics._counts.data.read`, but with tensors for rows.
+    """As :func:`~fastdis.metrics._counts.columns.read`, but with tensors for rows.
 
     Raises
     ------
