@@ -28,7 +28,7 @@ _NAMES = {
     ),
     **dict.fromkeys(("TrainConfig", "TrainResult", "load", "train", "train_many"), "training"),
     **dict.fromkeys(("get_num_threads", "set_num_threads"), "_threads"),
-    "backends": "_backends",
+    "backends": "_kernels.backends",
 }  # fmt: skip
 _MODULES = (
     "datasets", "factors", "features", "metrics", "models", "nn", "objectives", "reports",

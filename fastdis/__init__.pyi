@@ -10,7 +10,7 @@ from fastdis import reports as reports
 from fastdis import studies as studies
 from fastdis import synthesis as synthesis
 from fastdis import training as training
-from fastdis._backends import backends as backends
+from fastdis._kernels.backends import backends as backends
 from fastdis._threads import get_num_threads as get_num_threads
 from fastdis._threads import set_num_threads as set_num_threads
 from fastdis.factors import Factor as Factor

@@ -438,11 +438,11 @@ def _info(options: argparse.Namespace) -> None:
     import textwrap
 
     import fastdis
-    from fastdis import _backends
+    from fastdis._kernels import backends
     from fastdis.datasets import registry
 
     print(f"fastdis {fastdis.__version__}, Python {platform.python_version()}")
-    for line in _backends.in_lines():
+    for line in backends.in_lines():
         print(textwrap.fill(line, 88, subsequent_indent="    "))
     if options.audit:
         print()

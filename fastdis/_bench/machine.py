@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 
 from fastdis import _threads
-from fastdis._backends import backends
+from fastdis._kernels.backends import backends
 
 _PACKAGES = ("fastdis", "numpy", "scipy", "torch", "numba", "pyfftw", "librosa", "nnAudio",
              "audioflux")  # fmt: skip

@@ -132,3 +132,6 @@ if hasattr(os, "register_at_fork"):
 # From the exit on, only the exiting thread may plan: a daemon thread would be stopped on the way,
 # still holding pyfftw's lock, without which no plan can be freed.
 atexit.register(lambda: _planner.acquire())
+
+
+SHORTEST, LONGEST = 128, 8192  # samples of a frame that the one kernel takes

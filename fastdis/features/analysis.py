@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _kernels
+from fastdis._kernels.fft import LONGEST, SHORTEST
 from fastdis.features.framing import LOUDEST, Framing, check_level
 from fastdis.features.mel_filterbank import MelFilters
 
-SHORTEST, LONGEST = 128, 8192  # samples of a frame that the one kernel takes
 _SAMPLES_PER_CALL = 2**18
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _memory, _threads, _validation
-from fastdis._kernels.reference import philox
+from fastdis._kernels.philox import philox
 from fastdis.datasets.additive_toy.factors import Setting, toy_factors
 from fastdis.datasets.additive_toy.gain import gain
 from fastdis.datasets.additive_toy.silence import check_heard

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastdis import _kernels, _threads
-from fastdis.features import analysis
 
 # What an x86-64 level brings for float arithmetic; other machines have the one "baseline".
 _INSTRUCTIONS = {
@@ -76,5 +75,5 @@ def _ffts() -> str:
     from fastdis._kernels import fft
 
     own = _runs_on(_kernels.NATIVE["frames_to_spectra"])
-    lengths = f"powers of two from {analysis.SHORTEST} to {analysis.LONGEST:,} points"
+    lengths = f"powers of two from {fft.SHORTEST} to {fft.LONGEST:,} points"
     return f"{own} for {lengths}; {fft.fft_library()} for others"
