@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fastdis import cli, datasets, metrics
+from fastdis.cli import commands, parser
 from fastdis.metrics._counts import estimators
 
 GRID = ["--sample_rate", "8000", "--freq_start", "400", "--freq_end", "1600", "--num_freqs", "4",
@@ -196,17 +197,17 @@ def test_names_on_the_command_line_are_those_of_the_modules():
     from fastdis import models, objectives, studies
     from fastdis.studies import syntone
 
-    assert objectives.names() == cli.OBJECTIVES
-    assert studies.names() == cli.STUDIES
-    assert models.names() == cli.MODELS
-    assert cli.STUDIED == syntone.OBJECTIVES
+    assert objectives.names() == parser.OBJECTIVES
+    assert studies.names() == parser.STUDIES
+    assert models.names() == parser.MODELS
+    assert parser.STUDIED == syntone.OBJECTIVES
 
 
 def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
     def stopped(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_info", stopped)
+    monkeypatch.setattr(commands, "info", stopped)
     assert cli.main(["info"]) == 130
     assert "what was finished is kept" in capsys.readouterr().err
 
@@ -242,5 +243,5 @@ def test_a_whole_study_in_small_resumes_and_reports(tmp_path, capsys):
 
 
 def test_the_choices_are_those_of_the_metrics():
-    assert cli.CONVENTIONS == metrics.CONVENTIONS
-    assert cli.ESTIMATORS == estimators.ESTIMATORS
+    assert parser.CONVENTIONS == metrics.CONVENTIONS
+    assert parser.ESTIMATORS == estimators.ESTIMATORS

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fastdis import _eval, cli, datasets, metrics
+from fastdis import cli, datasets, metrics
+from fastdis.cli import evaluating
 from fastdis.metrics.files import evaluate_files, read_codes, read_factors
 from tests.metric_data import messy
 
@@ -177,14 +178,17 @@ def test_unknown_metrics_and_bins_are_told(arrays, capsys):
 
 
 def test_models_are_told_apart_by_what_their_paths_do_not_share(tmp_path):
-    assert _eval.labels_of(["runs/vae"]) == [""]
-    assert _eval.labels_of(["runs/vae", "runs/beta_vae/"]) == ["vae", "beta_vae"]
-    assert _eval.labels_of(["q/sound/vae", "q/published/vae"]) == ["sound-vae", "published-vae"]
-    assert _eval.labels_of(["q/sound", "q/sound/vae"]) == ["sound", "vae"]
+    assert evaluating.labels_of(["runs/vae"]) == [""]
+    assert evaluating.labels_of(["runs/vae", "runs/beta_vae/"]) == ["vae", "beta_vae"]
+    assert evaluating.labels_of(["q/sound/vae", "q/published/vae"]) == [
+        "sound-vae",
+        "published-vae",
+    ]
+    assert evaluating.labels_of(["q/sound", "q/sound/vae"]) == ["sound", "vae"]
 
 
 def test_a_file_a_model(tmp_path):
-    outputs = _eval.Outputs(json=str(tmp_path / "s.json"), heat_map=str(tmp_path / "map.svg"))
+    outputs = evaluating.Outputs(json=str(tmp_path / "s.json"), heat_map=str(tmp_path / "map.svg"))
     scores = metrics.evaluate(*messy(), NAMES)
     assert outputs.write(scores, "") == [tmp_path / "s.json", tmp_path / "map.svg"]
     assert outputs.write(scores, "b") == [tmp_path / "s-b.json", tmp_path / "map-b.svg"]

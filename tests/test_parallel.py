@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from fastdis import _devices, _files, cli, datasets, train_many, training
+from fastdis.cli import parser
 from fastdis.training import checkpoints, distributed
 from fastdis.training.batches import clips_of
 from fastdis.training.config import COMPILE, DTYPES, MEMORY_FORMATS
@@ -247,6 +248,6 @@ def test_seeds_and_choices_of_the_command_line(tmp_path, capsys):
 
 
 def test_the_flags_take_what_the_configuration_takes():
-    assert cli.COMPILE == COMPILE
-    assert cli.MEMORY_FORMATS == MEMORY_FORMATS
-    assert cli.DTYPES == DTYPES
+    assert parser.COMPILE == COMPILE
+    assert parser.MEMORY_FORMATS == MEMORY_FORMATS
+    assert parser.DTYPES == DTYPES

@@ -1,14 +1,14 @@
-"""The command line: parse, call, print. Heavy imports wait until a command runs."""
+"""The command line: which commands and options there are, and options from a YAML file."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import warnings
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from fastdis.cli import commands
 
 STUDIES = ("syntone", "additive-toy")
 STUDIED = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
@@ -17,35 +17,13 @@ OBJECTIVES = (*STUDIED, "annealed_vae", "dip_vae_i", "dip_vae_ii", "info_vae", "
 ESTIMATORS = ("plugin", "miller_madow", "kraskov")
 CONVENTIONS = ("standard", "disentanglement_lib", "ubisoft", "published")
 COMPILE = ("never", "always", "measure")
+
+
 MEMORY_FORMATS = ("contiguous", "channels_last", "measure")
 DTYPES = ("float32", "float64", "bfloat16", "tf32", "measure")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status (2 for a user's mistake, 130 after Ctrl-C)."""
-    parser = _parser()
-    try:
-        options = _with_config(parser, list(sys.argv[1:] if arguments is None else arguments))
-        command: Callable[[argparse.Namespace], None] = options.command
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
-            command(options)
-    except KeyboardInterrupt:
-        print("\nstopped; what was finished is kept", file=sys.stderr)
-        return 130
-    except MemoryError as error:
-        print(f"fastdis: not enough memory: {error}", file=sys.stderr)
-        return 1
-    except (ValueError, TypeError, OSError, ImportError, IndexError, RuntimeError) as error:
-        print(f"fastdis: {error}", file=sys.stderr)
-        return 2
-    except FloatingPointError as error:
-        print(f"fastdis: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning without the line of code that it came from."""
     print(f"fastdis: {message}", file=sys.stderr)
 
@@ -62,14 +40,14 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
         return super()._expand_help(action).replace("['", "").replace("', '", " ").replace("']", "")
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fastdis", description="Research on disentangled audio representations."
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def add(name: str, command: Callable[[Any], None], text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(
+        sub = subparsers.add_parser(
             name, help=text, description=text,
             formatter_class=_Help,
         )  # fmt: skip
@@ -77,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--config", help="YAML file of these options; a flag overrides it")
         return sub
 
-    run = add("run", _run, "Run a whole study: data, training, scores, report.")
+    run = add("run", commands.run, "Run a whole study: data, training, scores, report.")
     run.add_argument("study", nargs="?", default="syntone", choices=STUDIES, help="which one")
     run.add_argument("--preset", default="quick", choices=("quick", "paper"), help="its size")
     run.add_argument("--path", help="run folder [default: runs/STUDY-PRESET]")
@@ -88,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of additive-toy: MNIST's IDX files [default: scikit-learn's digits]",
     )  # fmt: skip
 
-    create = add("create", _create, "Make a SynTone and write it to disk.")
+    create = add("create", commands.create, "Make a SynTone and write it to disk.")
     _add_grid(create)
     create.add_argument(
         "--file_path", default="syntone.npz", help="file, or folder of shards or audio"
@@ -99,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     create.add_argument("--rows_per_shard", type=int, default=4096, help="of --format shards")
 
-    train = add("train", _train, "Train VAEs on a data set.")
+    train = add("train", commands.train, "Train VAEs on a data set.")
     train.add_argument("--dataset", help="an .npz file or a folder of shards [default: a SynTone]")
     train.add_argument("--path", default="runs/train", help="run folder, one folder a model inside")
     train.add_argument(
@@ -156,7 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
     train.add_argument("--tensorboard", action="store_true", help="write its events, too")
 
-    sweep = add("sweep", _sweep, "Train and score a grid of objectives, options, sizes and seeds.")
+    sweep = add(
+        "sweep", commands.sweep, "Train and score a grid of objectives, options, sizes and seeds."
+    )
     sweep.add_argument("file", metavar="FILE", help="YAML: pydoc fastdis.studies.sweep shows one")
     sweep.add_argument("--path", help="folder of the sweep [default: runs/ and the file's name]")
     sweep.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...; each worker's")
@@ -168,9 +148,9 @@ def _parser() -> argparse.ArgumentParser:
         "--scheduler", metavar="ADDRESS", help="of --engine dask [default: DASK_SCHEDULER_ADDRESS]"
     )
 
-    _add_eval(add("eval", _eval, "Score trained models, or files of factors and codes."))
+    _add_eval(add("eval", commands.eval, "Score trained models, or files of factors and codes."))
 
-    export = add("export", _export, "Write a trained model for use elsewhere.")
+    export = add("export", commands.export, "Write a trained model for use elsewhere.")
     export.add_argument("--path", required=True, help="the run folder of the model")
     export.add_argument(
         "--format", default="both", choices=("safetensors", "torch_export", "both"),
@@ -181,16 +161,18 @@ def _parser() -> argparse.ArgumentParser:
         "--which", default="last", choices=("best", "last"), help="of the run's weights"
     )
 
-    report = add("report", _report, "Write a finished study's report page again.")
+    report = add("report", commands.report, "Write a finished study's report page again.")
     report.add_argument("--path", required=True, help="the run folder")
     report.add_argument(
         "--style", default="text", choices=("text", "markdown"), help="of the table"
     )
 
-    bench = add("bench", _bench, "Time every kernel against its peers here; about two minutes.")
+    bench = add(
+        "bench", commands.bench, "Time every kernel against its peers here; about two minutes."
+    )
     bench.add_argument("--json", metavar="FILE", help="also write the figures to a file")
 
-    info = add("info", _info, "What runs on what here.")
+    info = add("info", commands.info, "What runs on what here.")
     info.add_argument("--audit", metavar="DATASET", help="also audit an .npz file or shards")
     return parser
 
@@ -245,7 +227,7 @@ def _add_eval(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _with_config(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
+def parse_with_config(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
     """Options of a YAML file first, then the flags, which override them."""
     finder = argparse.ArgumentParser(add_help=False)
     finder.add_argument("--config")
@@ -269,189 +251,3 @@ def _with_config(parser: argparse.ArgumentParser, arguments: list[str]) -> argpa
             flags += [f"--{key}", *map(str, values)]
     # Parsed like flags, before the real ones: unknown names and wrong types get the same errors.
     return parser.parse_args([arguments[0], *flags, *arguments[1:]])
-
-
-def _run(options: argparse.Namespace) -> None:
-    from fastdis import reports, studies
-
-    path = Path(options.path or f"runs/{options.study}-{options.preset}")
-    how = {"preset": options.preset, "seed": options.seed, "device": options.device, "say": _say}
-    if options.images is not None:
-        if options.study != "additive-toy":
-            raise ValueError(f"--images goes with the study additive-toy, got {options.study}")
-        how["images"] = options.images
-    results = studies.module_of(options.study).run(path, **how)
-    _print_scores(results)
-    _say("writing the report")
-    print(reports.write(results, path / "report.html"))
-
-
-def _print_scores(results: Any, style: str = "text") -> None:
-    """The scores, or what was asked and what the numbers say."""
-    from fastdis import reports
-
-    if results.answers:
-        print(reports.answers_text(results, style=style))
-    else:
-        print(reports.score_table(results, style=style))
-
-
-def _create(options: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
-    from fastdis import datasets
-
-    grid = (
-        "sample_rate",
-        "freq_start",
-        "freq_end",
-        "num_freqs",
-        "amp_start",
-        "amp_end",
-        "num_amps",
-    )
-    dataset = datasets.SynTone(options.variant, **{key: getattr(options, key) for key in grid})
-    path = Path(options.file_path)
-    with tqdm(total=len(dataset), unit=" clips", mininterval=0.5) as bar:
-        if options.format == "npz":
-            datasets.save_npz(dataset, path, progress=bar.update)
-        elif options.format == "shards":
-            datasets.write_shards(
-                dataset, path, rows_per_shard=options.rows_per_shard, progress=bar.update
-            )
-        else:
-            datasets.export_audio(dataset, path, format=options.format, progress=bar.update)
-    print(path)
-
-
-def _train(options: argparse.Namespace) -> None:
-    from fastdis import datasets, training
-    from fastdis.datasets import registry
-    from fastdis.studies import train_all, train_seeds
-    from fastdis.training import distributed
-
-    training.check_device(options.device)
-    if options.dataset:
-        dataset, protocol = registry.open_set(options.dataset, options.protocol)
-    else:
-        protocol = options.protocol or "sound"
-        dataset = datasets.SynTone(protocol)
-    rank, processes = distributed.place()
-    say = _say if rank == 0 else _say_nothing
-    if rank:  # the first one warns of the same
-        warnings.simplefilter("ignore")
-    if processes == 1:  # of several, each takes its part of every batch alone
-        say(f"computing the features of {len(dataset):,} clips")
-        dataset = dataset.in_memory()
-    passed_on = (
-        "epochs", "batch_size", "latent_dim", "model", "device", "learning_rate", "optimizer",
-        "schedule", "warmup_steps", "patience", "compile", "memory_format", "dtype", "tensorboard",
-    )  # fmt: skip
-    how: dict[str, Any] = {key: getattr(options, key) for key in passed_on}
-    how |= {"protocol": protocol, "say": say}
-    path, names = Path(options.path), options.objective
-    if options.seeds is None:
-        train_all(dataset, path, names, seed=options.seed, **how)
-    else:
-        train_seeds(dataset, path, names, options.seeds, **how)
-    if rank == 0:
-        print(options.path)
-
-
-def _sweep(options: argparse.Namespace) -> None:
-    from fastdis.reports import sweep as page
-    from fastdis.reports.sweep.table import text_table
-    from fastdis.studies import sweep
-
-    path = Path(options.path or f"runs/{Path(options.file).stem}")
-    results = sweep.run(
-        options.file, path, engine=options.engine, scheduler=options.scheduler,
-        device=options.device, say=_say,
-    )  # fmt: skip
-    print(text_table(results))
-    _say("writing the report")
-    print(page.write(results, path / "report.html"))
-    if results.failed:
-        raise FloatingPointError(f"{len(results.failed)} of {len(results.rows)} cells failed")
-
-
-def _eval(options: argparse.Namespace) -> None:
-    from fastdis import _eval
-
-    outputs = _eval.Outputs(options.json, options.parquet, options.heat_map)
-    shared: dict[str, Any] = {
-        "seed": options.seed, "metrics": options.metrics, "bootstrap": options.bootstrap,
-        "outputs": outputs,
-    }  # fmt: skip
-    if bool(options.model) == bool(options.codes or options.factors):
-        raise ValueError("eval takes either --model, or --codes with --factors")
-    of_models, of_files = ("dataset", "num_experiments"), (
-        "bins", "binning", "discrete", "convention", "estimator", "active"
-    )  # fmt: skip
-    for name in of_files if options.model else of_models:
-        if getattr(options, name) is not None:
-            other = "--codes and --factors" if options.model else "--model"
-            raise ValueError(f"--{name} goes with {other}")
-    if options.model:
-        runs = 10 if options.num_experiments is None else options.num_experiments
-        told = _eval.models(options.model, dataset=options.dataset, runs=runs, **shared)
-    else:
-        if not (options.codes and options.factors):
-            raise ValueError("--codes and --factors go together, got one of them")
-        how = {name: getattr(options, name) for name in of_files}
-        told = _eval.files(options.factors, options.codes, how=how, **shared)
-    for text in told:
-        print(text)
-
-
-def _export(options: argparse.Namespace) -> None:
-    from fastdis.training import exporting
-
-    formats = exporting.FORMATS if options.format == "both" else (options.format,)
-    written = exporting.export(options.path, options.to, formats, options.which)
-    for file in written.values():
-        print(file)
-
-
-def _report(options: argparse.Namespace) -> None:
-    from fastdis import reports, studies
-
-    results = studies.load(options.path)
-    _print_scores(results, options.style)
-    print(reports.write(results, Path(options.path) / "report.html"))
-
-
-def _bench(options: argparse.Namespace) -> None:
-    from fastdis import _files
-    from fastdis._bench import suite
-
-    if options.json:  # a mistake is said before two minutes are spent, not after
-        _files.check_writable("--json", Path(options.json))
-    report = suite.run("short", _say)
-    print(report.markdown())
-    if options.json:
-        _files.write_json(options.json, report.plain())
-
-
-def _info(options: argparse.Namespace) -> None:
-    import platform
-    import textwrap
-
-    import fastdis
-    from fastdis._kernels import backends
-    from fastdis.datasets import registry
-
-    print(f"fastdis {fastdis.__version__}, Python {platform.python_version()}")
-    for line in backends.in_lines():
-        print(textwrap.fill(line, 88, subsequent_indent="    "))
-    if options.audit:
-        print()
-        print(fastdis.datasets.audit(registry.open_set(options.audit)[0]))
-
-
-def _say_nothing(text: str) -> None:
-    """In place of :func:`_say`, in a process beside one that says it."""
-
-
-def _say(text: str) -> None:
-    print(f"[{datetime.now():%H:%M:%S}] {text}", file=sys.stderr, flush=True)
