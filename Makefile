@@ -19,7 +19,7 @@ lint: $(INSTALLED)
 
 # The kernels under AddressSanitizer and UndefinedBehaviorSanitizer; takes GCC and some minutes.
 sanitize: $(INSTALLED)
-	PYTHON=$(CURDIR)/$(BIN)/python tests/sanitize.sh
+	PYTHON=$(CURDIR)/$(BIN)/python tests/kernels/sanitize.sh
 
 # All rows, scaling and memory, to benchmarks/RESULTS.md; "fastdis bench" is the short form.
 bench: $(INSTALLED)

@@ -11,7 +11,9 @@ import torch
 
 SECONDS = 120  # many times what each takes; a hang fails here
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["torch._dynamo", "tests.parallel_runs", "tests.exact_runs"])
+_CONTEXT.set_forkserver_preload(
+    ["torch._dynamo", "tests.training.parallel_runs", "tests.training.exact_runs"]
+)
 
 
 def start(target, *arguments):

@@ -9,7 +9,7 @@ import pytest
 
 from fastdis import _kernels, _threads
 from fastdis._threads import get_num_threads, parallel_for, set_num_threads
-from tests import every_kernel
+from tests.kernels import every_kernel
 
 pytestmark = pytest.mark.timeout(60)  # a deadlock is a failure
 

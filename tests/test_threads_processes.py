@@ -153,7 +153,7 @@ def test_processes_give_the_bits_of_every_kernel(start):
     """However they start, and though the parent has used its threads and its FFT plans."""
     script = f"""
         import multiprocessing, warnings
-        from tests import every_kernel
+        from tests.kernels import every_kernel
         warnings.simplefilter("ignore")
         here = every_kernel.digests()
         with multiprocessing.get_context({start!r}).Pool(2) as pool:
@@ -171,7 +171,7 @@ def test_the_workers_of_a_data_loader_give_the_bits_of_the_parent(start):
         warnings.simplefilter("ignore")
         import torch
         from torch.utils.data import DataLoader
-        from tests.loader_data import Batches
+        from tests.datasets.loader_data import Batches
         data = Batches()
         here = [data[i] for i in range(len(data))]
         loader = DataLoader(
@@ -190,7 +190,7 @@ def test_the_first_calls_of_a_process_may_come_from_many_threads():
     """Each brings its imports, numba among them, and makes the pool and plans of its own."""
     script = """
         from concurrent.futures import ThreadPoolExecutor
-        from tests import every_kernel
+        from tests.kernels import every_kernel
         calls = every_kernel.calls()
         names = [*calls] * 2
         with ThreadPoolExecutor(len(names)) as callers:
@@ -206,7 +206,7 @@ def test_the_interpreter_exits_while_every_kernel_is_at_work(daemon):
     """Daemon threads are left where they are; the others end, though the pool is closed by then."""
     script = f"""
         import itertools, threading, time
-        from tests import every_kernel
+        from tests.kernels import every_kernel
         calls = list(every_kernel.calls().values())
 
         def work(start):

@@ -1,0 +1,282 @@
+"""What a report answers: tables and how they read, sections, groups of any name, summary."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fastdis.reports import (
+    Answer,
+    Figure,
+    Table,
+    answer_markdown,
+    answers_text,
+    comparison,  # fmt: skip
+    page,
+    panel,
+    score_table,
+    summary,
+    table_view,
+)
+from fastdis.reports.results import in_order
+from tests.reports.report_data import fake_results, fake_study, figure_of
+from tests.reports.test_reports import Outline
+
+
+@pytest.fixture(scope="module")
+def study():
+    return fake_study()
+
+
+@pytest.fixture(scope="module")
+def html(study):
+    return page.render(study)
+
+
+def section(html, anchor):
+    (found,) = re.findall(rf'<section id="{anchor}">.*?</section>', html, re.DOTALL)
+    return found
+
+
+def text_of(html):
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+def column(*values, best=None):
+    table = Table("t", ["x"], [[v] for v in values], best={"x": best} if best else {})
+    shown = table_view.view(table)
+    return [row[0] for row in shown.rows]
+
+
+def texts(*values):
+    return [cell.text for cell in column(*values)]
+
+
+# Tables
+
+
+def test_numbers_of_a_column_have_the_same_digits():
+    assert texts(0.5, 0.25, 0.125) == ["0.500", "0.250", "0.125"]
+    assert texts(12.25, 3.1) == ["12.25", "3.10"]
+    assert texts(5321.6, 12.3) == ["5,322", "12"]
+    assert texts(1.0, 4, np.float32(8)) == ["1", "4", "8"]
+    assert texts(20000) == ["20,000"]
+    assert texts(-0.25, -0.0001, 0.3) == ["−0.250", "0.000", "0.300"]
+
+
+def test_small_numbers_keep_two_digits():
+    assert texts(0.02, 0.0003, 0.0004) == ["0.02000", "0.00030", "0.00040"]
+    assert texts(1e-9, 2.5e-9) == ["1e-09", "2.5e-09"]
+
+
+def test_what_is_no_number_reads_as_itself():
+    assert texts("MLP", None, float("nan"), -np.inf, True, False, 0.5) == [
+        "MLP", "–", "–", "–", "yes", "no", "0.500",
+    ]  # fmt: skip
+    assert [cell.number for cell in column("MLP", None, 0.5)] == [False, True, True]
+    assert [cell.number for cell in column("MLP", None)] == [False, False]
+
+
+def test_the_best_of_a_column_is_marked_on_its_side_and_never_alone():
+    def marks(*values, best):
+        return [cell.best for cell in column(*values, best=best)]
+
+    assert marks(0.5, 0.2, np.nan, best="high") == [True, False, False]
+    assert marks(0.5, 0.2, None, best="low") == [False, True, False]
+    assert marks(0.50001, 0.49999, 0.2, best="high") == [True, True, False]
+    assert marks(0.5, 0.5, best="high") == [False, False]
+    assert marks(0.5, "–", best="high") == [False, False]
+    assert not any(cell.best for cell in column(0.5, 0.2))
+
+
+def test_an_empty_table_has_its_columns():
+    shown = table_view.view(Table("none", ["a", "b"], []))
+    assert shown.columns == [("a", False), ("b", False)]
+    assert shown.rows == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "best", "error", "message"),
+    [
+        ([], [], {}, ValueError, "columns of table 'T' takes distinct titles"),
+        (["a", "a"], [], {}, ValueError, "columns of table 'T' takes distinct titles"),
+        (["a", "b"], [["x", 1], ["y"]], {}, ValueError, r"2 values a row \(a, b\).* in row 1"),
+        (["a"], ["x"], {}, ValueError, "1 values a row"),
+        (["a"], [[[1.0]]], {}, TypeError, "takes texts and numbers, got .* in row 0"),
+        (["a"], [[1j]], {}, TypeError, "takes texts and numbers"),
+        (["error"], [], {"eror": "low"}, ValueError, "did you mean 'error'"),
+        (["a"], [], {"a": "lowest"}, ValueError, "did you mean 'low'"),
+    ],
+)
+def test_tables_that_cannot_be_shown_are_named(columns, rows, best, error, message):
+    with pytest.raises(error, match=message):
+        Table("T", columns, rows, best=best)
+
+
+def test_figures_are_inside_the_page_and_described():
+    with pytest.raises(ValueError, match="data:image"):
+        Figure("f", "figures/loss.png", "a loss")
+    with pytest.raises(ValueError, match="alt of figure 'f'"):
+        Figure("f", figure_of("x").uri, " ")
+
+
+# The page
+
+
+def test_answers_come_first_with_their_tables_and_figures(html, study):
+    Outline(html)
+    told = section(html, "answers")
+    assert html.index("<section") == html.index('<section id="answers">')
+    assert "<h2>Questions and answers</h2>" in told
+    assert text_of(told).startswith("Questions and answers Is it so? It is. Because. Networks")
+    assert "<b>It is.</b>" in told
+    assert re.findall(r'<td class="([^"]*)">([^<]*)</td>', told) == [
+        ("number", "0.250"), ("number", "0.500"), ("number", "4"), ("", "yes"),
+        ("number best", "0.125"), ("number", "–"), ("number", "1"), ("", "half"),
+        ("number", "2.000"), ("number best", "0.750"), ("number", "8"), ("", "–"),
+    ]  # fmt: skip
+    assert '<th scope="row">MLP</th>' in told
+    assert 'alt="Seen: errors"' in told
+    assert figure_of("errors").uri in told
+    assert "Means of three." in told
+
+
+def test_every_model_has_a_row_in_a_table_that_scrolls(html):
+    told = section(html, "cells")
+    assert "<h2>Every model</h2>" in told
+    assert told.count('<th scope="row">') == 100
+    assert 'role="region" aria-label="All of them"' in told
+    assert html.count('href="#cells"') == 1
+
+
+def test_models_of_few_codes_stand_side_by_side(html):
+    assert '<div class="pairs">' in section(html, "models")
+
+
+def test_the_heading_of_the_answers_is_that_of_the_results(study):
+    html = page.render(replace(study, answers_title="Four questions", models=study.models[:1]))
+    assert '<a href="#answers">Four questions</a>' in html
+    assert "<h2>Four questions</h2>" in html
+
+
+def test_sections_without_content_are_left_out_beside_answers(html, study):
+    assert 'id="scores"' not in html
+    assert 'href="#scores"' not in html
+    assert "No scores were given" not in html
+    bare = replace(
+        study, audits={}, cells=None, models=[replace(study.models[0], panel=None, history=[])]
+    )
+    html = page.render(bare)
+    Outline(html)
+    for anchor in ("scores", "panel", "audit", "cells", "maps"):
+        assert f'"{anchor}"' not in html
+        assert f"#{anchor}" not in html
+    told = page.render(replace(bare, answers=[]))
+    for words in ("No scores were given", "No panel was made", "No audit was given"):
+        assert words in told
+
+
+def test_answers_are_escaped(study):
+    bad = "<script>alert(1)</script>"
+    table = Table(bad, [bad], [[bad]], bad)
+    answer = Answer(bad, bad, [bad], [table], [replace(figure_of("x"), caption=bad, alt=bad)])
+    model = replace(study.models[0], title=bad, protocol=bad)
+    html = page.render(replace(study, answers=[answer], cells=table, models=[model], audits={
+        bad: study.audits["cqt"]}))  # fmt: skip
+    assert "<script" not in html
+    Outline(html)
+
+
+# Groups
+
+
+def test_groups_stand_in_order_of_their_first_appearance():
+    assert in_order(["b", "a", "b"]) == ["b", "a"]
+    assert in_order(["b", "sound", "a", "published"]) == ["published", "sound", "b", "a"]
+
+
+def test_groups_of_any_name_are_headed_by_it(html, study):
+    heads = re.findall(r"<h3>(Models.*?|Data.*?)</h3>", html)
+    assert heads == ["Models: clean", "Models: noise, decay", "Data: cqt"]
+    tags = re.findall(r'<span class="tag">(.*?)</span>', section(html, "models"))
+    assert tags == ["clean", "noise, decay"]
+    assert "protocol" not in text_of(re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
+
+
+def test_models_of_several_groups_are_shown_group_by_group(study):
+    first, second = study.models
+    mixed = replace(study, models=[second, first, replace(second, title="MLP")])
+    shown = [(view.protocol, view.models) for view in panel.panels(mixed)]
+    assert shown == [("noise, decay", ["CNN", "MLP"]), ("clean", ["CNN"])]
+    names = re.findall(r'<h3>\s*<span class="name">(.*?)</span>', page.render(mixed))
+    assert names == ["CNN", "MLP", "CNN"]
+
+
+def test_the_panel_of_a_group_has_the_factors_of_all_its_models(study):
+    first, second = (m.panel for m in study.models)
+    score = replace(second.details["mig"], per_factor={"place": 0.25})
+    second = replace(second, names=("place",), details={"mig": score}, intervals={}, warnings=())
+    models = [replace(m, panel=p, protocol="one", title=t)
+              for m, p, t in zip(study.models, (first, second), "ab", strict=True)]  # fmt: skip
+    (view,) = panel.panels(replace(study, models=models))
+    assert view.factors == ("frequency", "amplitude", "waveform", "place")
+    (parts,) = [cells for title, cells in view.parts if title == "MIG"]
+    assert parts[0][3] == "–"
+    assert parts[1] == ["–", "–", "–", "0.250"]
+    page.render(replace(study, models=models))
+
+
+def test_scores_of_other_groups_have_columns_of_their_own():
+    results = fake_results(["vae"], ["clean"], codes=2, epochs=0)
+    columns, blocks = comparison.score_blocks(results)
+    assert [(c.title, c.subtitle) for c in columns[1:]] == [("clean", "standard scoring")]
+    assert all(len(cells) == 2 for block in blocks for _, cells in block.rows)
+    assert "clean" in score_table(results)
+
+
+# Without a page
+
+
+def test_the_summary_holds_answers_and_every_model_as_plain_values(study):
+    told = json.loads(json.dumps(summary(replace(study, audits={})), allow_nan=False))
+    first, second = told["answers"]
+    assert first["question"] == "Is it so?"
+    assert first["answer"] == "It is."
+    assert first["paragraphs"] == ["Because."]
+    (table,) = first["tables"]
+    assert table["columns"] == ["network", "error", "score", "beta", "found"]
+    assert table["rows"][1] == ["CNN", 0.125, None, 1, "half"]
+    assert table["rows"][2] == ["RNN", 2, 0.75, 8, None]
+    assert second["tables"] == []
+    assert told["cells"]["rows"][99] == ["model 99", 99 / 8]
+    assert "data:image" not in json.dumps(told)
+    assert [(m["title"], m["protocol"]) for m in told["models"]] == [
+        ("CNN", "clean"), ("CNN", "noise, decay"),
+    ]  # fmt: skip
+    assert summary(replace(study, audits={}, answers=(), cells=None))["cells"] is None
+
+
+def test_answers_read_without_a_page(study):
+    text = answers_text(study)
+    assert text == "Is it so?\n  It is.\n\nAnd this?\n  It is not.\n"
+    marked = answers_text(study, "markdown")
+    assert "| CNN | **0.125** | – | 1 | half |" in marked
+    assert "**It is.**" in marked
+    with pytest.raises(ValueError, match="markdown"):
+        answers_text(study, "markdwn")
+
+
+def test_answers_as_markdown():
+    table = Table("Two | three", ["a", "b|c"], [["x", 1.0], ["y", 2.0]], best={"b|c": "high"})
+    figure = Figure("Shown.", "data:image/png;base64,AA==", "a picture")
+    answer = Answer("Why?", "So.", ["Because."], [table], [figure])
+    text = answer_markdown(answer, ["p.png"])
+    assert text.split("\n\n")[:3] == ["### Why?", "**So.**", "Because."]
+    assert "| a | b\\|c |" in text
+    assert "| y | **2** |" in text
+    assert text.endswith("![a picture](p.png)\n\n*Shown.*")
+    assert "p.png" not in answer_markdown(answer)
