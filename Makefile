@@ -27,7 +27,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/run.py
 
 # torch first and by version: a plain "torch" would take a build with gigabytes of CUDA libraries.
-$(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard csrc/*)
+$(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard csrc/*/*)
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet -e '.[audio,dev]'

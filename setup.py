@@ -10,11 +10,13 @@ C_FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math"]
 
 
 def extension(name: str, *sources: str) -> Extension:
+    """``name`` is ``folder/_module``; the sources stand in the same folder of ``csrc``."""
+    folder, module = name.split("/")
     return Extension(
-        f"fastdis._kernels.{name}",
-        [f"csrc/{source}" for source in sources],
-        depends=glob("csrc/*.h"),  # also what takes the headers into a source release
-        include_dirs=["csrc"],
+        f"fastdis._kernels.{module}",
+        [f"csrc/{folder}/{source}" for source in (f"{module}.pyx", *sources)],
+        depends=glob("csrc/*/*.h"),  # also what takes the headers into a source release
+        include_dirs=["csrc/common", f"csrc/{folder}"],
         extra_compile_args=C_FLAGS,
         libraries=["m"],
         optional=True,
@@ -22,15 +24,15 @@ def extension(name: str, *sources: str) -> Extension:
 
 
 EXTENSIONS = [
-    extension("_additive", "_additive.pyx", "additive.c", "additive_tiles.c"),
-    extension("_constant_q", "_constant_q.pyx", "constant_q.c"),
-    extension("_curve", "_curve.pyx", "curve.c"),
-    extension("_frames", "_frames.pyx", "frames.c"),
-    extension("_limits", "_limits.pyx", "peak.c"),
-    extension("_noise", "_noise.pyx", "noise.c"),
-    extension("_oscillator", "_oscillator.pyx", "oscillator.c", "phases.c", "series.c"),
-    extension("_partials_mel", "_partials_mel.pyx", "partials_mel.c"),
-    extension("_spectral", "_spectral.pyx", "spectral.c", "spectral_inverse.c"),
+    extension("additive/_additive", "additive.c", "additive_tiles.c"),
+    extension("constant_q/_constant_q", "constant_q.c"),
+    extension("curve/_curve", "curve.c"),
+    extension("limits/_limits", "peak.c"),
+    extension("noise/_noise", "noise.c"),
+    extension("oscillator/_oscillator", "oscillator.c", "phases.c", "series.c"),
+    extension("spectral/_frames", "frames.c"),
+    extension("spectral/_partials_mel", "partials_mel.c"),
+    extension("spectral/_spectral", "spectral.c", "spectral_inverse.c"),
 ]
 
 setup(ext_modules=cythonize(EXTENSIONS, language_level=3, build_dir="build/cython"))

@@ -1,7 +1,7 @@
 """Pictures as rows of cells and back: along rows, along columns, or along a Hilbert curve.
 
 The curve is Hilbert's (Math. Ann. 38, 1891) for any rectangle: cells that are near on it are near
-in the picture, which rows promise in one direction only. ``csrc/curve.c`` derives it;
+in the picture, which rows promise in one direction only. ``csrc/curve/curve.c`` derives it;
 :mod:`fastdis.features` is where users find the functions.
 """
 

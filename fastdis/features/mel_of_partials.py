@@ -1,6 +1,6 @@
 """Mel spectrograms of stationary partials, for the most part without their samples.
 
-A frame that lies within the clip has a closed form (csrc/partials_mel.c). The few that reach over
+A frame that lies within the clip has a closed form (csrc/spectral/partials_mel.c). The few that reach over
 an end of it are rendered, and transformed as any other sound.
 """
 

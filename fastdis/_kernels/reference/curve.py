@@ -10,7 +10,7 @@ def hilbert_order(rows: int, columns: int, order: NDArray[np.int64]) -> None:
     """The flat indices of the cells of ``rows x columns`` in the order of a Hilbert curve.
 
     From the first cell along the longer side, and every step but one at most to a cell beside;
-    ``csrc/curve.c`` says why.
+    ``csrc/curve/curve.c`` says why.
     """
     # Rectangles in the order of the curve: the first cell, then the number and the step of cells
     # along the path and across it. All are cut at once, until each is a line.
