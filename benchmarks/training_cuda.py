@@ -13,6 +13,7 @@ import numpy as np
 from bench_nn import where
 
 from fastdis import models, objectives, training
+from fastdis._bench import plain_torch
 from fastdis._bench import training as rows
 from fastdis._bench.measure import Contestant, alternate, fastest, spread
 from fastdis._bench.plain_torch import LATENT, OfTensor, Reference
@@ -103,7 +104,7 @@ class Bench:
         seconds = alternate((ours, theirs), self.size.repeats)
         mine, other = (1.0 / np.median(seconds, axis=0)).tolist()
         return {
-            "work": f"one model, batches of {rows.BATCH}, {dtype}",
+            "work": f"one model, batches of {plain_torch.BATCH}, {dtype}",
             "against": "eager PyTorch, features on the device",
             "setting": ours.setting, "peer_setting": theirs.setting,
             "clips_per_second": round(mine), "peer_clips_per_second": round(other),
@@ -170,7 +171,7 @@ class Bench:
     def train_many(self, name, dataset, setting, epochs, validation):
         """An objective's seeds in step; FactorVAE with twice the batch, as the reference has it."""
         engine, *how = setting
-        size = _times(name, rows.BATCH)
+        size = _times(name, plain_torch.BATCH)
         return training.train_many(
             models.build("conv3", LATENT, dataset.feature_shape),
             objectives.build(name, protocol="published"), dataset,

@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from fastdis.synthesis import SHAPES
 
+if TYPE_CHECKING:  # torch comes with the rows, not with the list of them: see `load_first`
+    pass
+
 if TYPE_CHECKING:
     import torch
 
+BATCH = 64  # clips a step, as SynTone's authors train
 Columns = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]  # shape, Hz, amplitude
 
 

@@ -16,8 +16,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from fastdis._bench import peers
+from fastdis._bench.peers import BATCH
 from fastdis._bench.synthesis import RATE, columns_of, spread_over
-from fastdis._bench.training import BATCH
 from fastdis.datasets import SynTone
 
 LATENT, BETA, RATE_OF_LEARNING = 8, 4.0, 1e-3

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, pick
+from fastdis._bench.peers import BATCH
 from fastdis._bench.synthesis import spread_over
 from fastdis.datasets import Dataset, SynTone
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:  # torch comes with the rows, not with the list of them: see `
     from fastdis.training import TrainConfig, TrainResult
 
 SEEDS = 10
-BATCH = 64
 _AMPLITUDES = BATCH // 4  # with four waveforms a batch a frequency
 _PIXELS = 128 * 32  # values of a clip's features
 # Forward: a product for each weight and place, 9 x in x out of a convolution, whose places are a

@@ -1,7 +1,7 @@
 """Mel spectrograms of stationary partials, for the most part without their samples.
 
-A frame that lies within the clip has a closed form (csrc/spectral/partials_mel.c). The few that reach over
-an end of it are rendered, and transformed as any other sound.
+A frame that lies within the clip has a closed form (csrc/spectral/partials_mel.c). The few that
+reach over an end of it are rendered, and transformed as any other sound.
 """
 
 from __future__ import annotations

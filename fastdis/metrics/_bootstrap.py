@@ -85,7 +85,7 @@ def intervals(
     itself. Of simulated codes, a nominal 95 % held the mean score of such rows in 95 % of draws
     moved, in 45 % unmoved or turned round. The score of infinitely many rows lay within in 39 %,
     28 % and 63 %; with ``estimator="miller_madow"`` in 64 %, 37 % and 54 %.
-    (``python benchmarks/bootstrap_coverage.py``)
+    (``python docs/make/bootstrap_coverage.py``)
     """
     result = {}
     for name, score in scores.items():

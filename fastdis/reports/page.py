@@ -14,8 +14,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-import fastdis
-from fastdis import _files
+from fastdis import __version__, _files
 from fastdis.reports import comparison, gallery, latent_maps, model_view, panel, table_view
 from fastdis.reports import results as results_module
 from fastdis.reports.results import PROTOCOLS, Results
@@ -92,7 +91,7 @@ def versions() -> dict[str, str]:
     found = {"Python": platform.python_version()}
     for name in ("numpy", "torch"):
         found[name] = metadata.version(name)
-    return found | {"fastdis": fastdis.__version__}
+    return found | {"fastdis": __version__}
 
 
 def render(results: Results) -> str:

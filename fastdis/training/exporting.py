@@ -18,8 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import fastdis
-from fastdis import _files, _validation, models
+from fastdis import __version__, _files, _validation, models
 from fastdis.training import checkpoints
 
 FORMAT, VERSION = "fastdis-model", 1
@@ -67,7 +66,7 @@ def export(
     OSError
         If ``to`` cannot be written, or another process is writing to it.
     """
-    from fastdis import training
+    from fastdis.training import trained
 
     several = isinstance(formats, Iterable) and not isinstance(formats, str)
     names = [
@@ -75,7 +74,7 @@ def export(
     ]
     if not names:
         raise ValueError(f"formats takes at least one of {', '.join(map(repr, FORMATS))}, got none")
-    model = training.load(path, which=which).model
+    model = trained.load(path, which=which).model
     model.to(memory_format=torch.contiguous_format)  # what other readers of the weights expect
     told = _describe(Path(path), model, which)
     folder = Path(path) / "export" if to is None else Path(to)
@@ -126,8 +125,7 @@ def load_exported(folder: str | Path) -> Any:
 
 def _describe(path: Path, model: Any, which: str) -> dict[str, Any]:
     """What ``config.json`` says: what the model is, and what it was trained on and for."""
-    from fastdis import training
-    from fastdis.training import run_folder
+    from fastdis.training import run_folder, trained
 
     with _files.reading(path / run_folder.CONFIG, "a run's config.json", (KeyError, TypeError)):
         objective = _files.read_json(path / run_folder.CONFIG, "a run's config.json")["objective"]
@@ -138,9 +136,9 @@ def _describe(path: Path, model: Any, which: str) -> dict[str, Any]:
         "feature_shape": list(model.input_shape),
         "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
         "objective": objective,
-        "dataset": training.dataset_options(path),
+        "dataset": trained.dataset_options(path),
         "which": which,
-        "versions": {"fastdis": fastdis.__version__, "torch": torch.__version__},
+        "versions": {"fastdis": __version__, "torch": torch.__version__},
     }
 
 

@@ -20,7 +20,7 @@ ROUNDING = 1e-9
 def behaviour(request, monkeypatch):
     """The command that makes the page's figures, and its tables."""
     root = request.config.rootpath
-    monkeypatch.syspath_prepend(root / "benchmarks")
+    monkeypatch.syspath_prepend(root / "docs" / "make")
     import metric_behaviour
 
     return metric_behaviour

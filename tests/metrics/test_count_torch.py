@@ -76,7 +76,7 @@ def test_bins_of_every_kind(device, bins, discrete):
 
 @pytest.mark.parametrize("values", [100, 2000, 1 << 24])
 def test_blocks_change_nothing(device, monkeypatch, values):
-    monkeypatch.setattr(_count_torch, "_VALUES", values)
+    monkeypatch.setattr("fastdis.metrics._counts.torch_columns._VALUES", values)
     factors, codes = on_the_edges()
     _, found, _ = counted(*on(device, factors, codes), bins=10)
     assert_equal(found, metrics.joint_histogram(factors, codes, bins=10))
@@ -126,7 +126,7 @@ def test_views_and_gradients(device):
 
 
 def test_ranges_and_levels(device, monkeypatch):
-    monkeypatch.setattr(_count_torch, "_VALUES", 400)
+    monkeypatch.setattr("fastdis.metrics._counts.torch_columns._VALUES", 400)
     rng = np.random.default_rng(1)
     x = np.stack([rng.integers(0, 9, 5000) / 7, rng.normal(size=5000), np.full(5000, -0.0)], 1)
     (y,) = on(device, x)
@@ -141,7 +141,7 @@ def test_ranges_and_levels(device, monkeypatch):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_found(device, monkeypatch, bad):
-    monkeypatch.setattr(_count_torch, "_VALUES", 500)
+    monkeypatch.setattr("fastdis.metrics._counts.torch_columns._VALUES", 500)
     factors, codes = messy()
     codes[431, 3] = bad
     with pytest.raises(ValueError, match=rf"^codes takes finite values, got {bad} at index \(431"):

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._counts.torch_counts import _blocks
+
+if TYPE_CHECKING:
+    import torch
+
+
+if TYPE_CHECKING:
+    import torch
+
 
 if TYPE_CHECKING:
     import torch
@@ -26,14 +33,14 @@ def column_facts(name: str, x: torch.Tensor) -> tuple[NDArray[np.float64], NDArr
     import torch
 
     parts = []
-    for rows in _blocks(x):
+    for rows in blocks(x):
         block = x[rows]
         low, high = torch.aminmax(block, dim=0)
         whole = (block == torch.floor(block)).all(dim=0)
         finite = torch.isfinite(block).all().expand_as(whole)
         parts.append(torch.stack([y.double() for y in (low, high, whole, finite)]))
     told: NDArray[np.float64] = torch.stack(parts).cpu().numpy()
-    for rows, fine in zip(_blocks(x), told[:, 3], strict=True):
+    for rows, fine in zip(blocks(x), told[:, 3], strict=True):
         if not fine.all():
             _validation.finite(name, x[rows].cpu().numpy(), first_row=rows.start)
     ends = np.stack([told[:, 0].min(axis=0), told[:, 1].max(axis=0)])
@@ -49,9 +56,18 @@ def distinct_columns(
     result: list[NDArray[np.float64] | None] = []
     for c in columns:
         known = x[:0, c]
-        for rows in _blocks(x[:, :1]):
+        for rows in blocks(x[:, :1]):
             known = torch.unique(torch.cat([known, x[rows, c] + 0]))  # -0.0 + 0 is 0.0
             if len(known) > limit:
                 break
         result.append(known.double().cpu().numpy() if len(known) <= limit else None)
     return result
+
+
+def blocks(*tensors: torch.Tensor) -> Iterator[slice]:
+    rows = max(1, _VALUES // sum(x.shape[1] for x in tensors))
+    for start in range(0, len(tensors[0]), rows):
+        yield slice(start, min(start + rows, len(tensors[0])))
+
+
+_VALUES = 1 << 24  # looked at together: 128 MiB where they are float64

@@ -6,20 +6,18 @@ counts are integers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._counts.factor_groups import joined
+from fastdis.metrics._counts.torch_columns import blocks
 
 if TYPE_CHECKING:
     import torch
 
     from fastdis.metrics._counts.grid import Grid
-
-_VALUES = 1 << 24  # looked at together: 128 MiB where they are float64
 
 
 def fill(factors: torch.Tensor, codes: torch.Tensor, grid: Grid) -> NDArray[np.int64]:
@@ -31,7 +29,7 @@ def fill(factors: torch.Tensor, codes: torch.Tensor, grid: Grid) -> NDArray[np.i
     total = torch.zeros(columns, bins * groups.pitch, dtype=torch.int64, device=device)
     code_edges = _inner(grid.code_edges, grid.code_bins, device)
     factor_edges = _inner(grid.factor_edges, grid.factor_bins, device)
-    for rows in _blocks(codes, factors):
+    for rows in blocks(codes, factors):
         z, v = _reached(codes[rows], code_edges), _reached(factors[rows], factor_edges)
         level = torch.tensor(groups.offset, device=device)[:, None].repeat(1, z.shape[1])
         for k, (group, stride) in enumerate(zip(groups.group, groups.stride, strict=True)):
@@ -41,12 +39,6 @@ def fill(factors: torch.Tensor, codes: torch.Tensor, grid: Grid) -> NDArray[np.i
             total[d] += torch.bincount(cells, minlength=total.shape[1])
     counts: NDArray[np.int64] = total.cpu().numpy().reshape(columns, bins, groups.pitch)
     return groups.parted(counts, grid.sizes)
-
-
-def _blocks(*tensors: torch.Tensor) -> Iterator[slice]:
-    rows = max(1, _VALUES // sum(x.shape[1] for x in tensors))
-    for start in range(0, len(tensors[0]), rows):
-        yield slice(start, min(start + rows, len(tensors[0])))
 
 
 def _inner(edges: NDArray[np.float64], bins: NDArray[np.int64], device: Any) -> torch.Tensor:

@@ -9,9 +9,9 @@ from scipy.stats import kendalltau
 from fastdis.objectives import TITLES
 from fastdis.studies.syntone.paper import TABLE_1
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).resolve().parents[1]
 PAGE, FIGURE = DOCS / "syntone.md", DOCS / "syntone-seeds.png"
-COMMAND = "python benchmarks/syntone_seeds.py"
+COMMAND = "python docs/make/syntone_seeds.py"
 METRICS = {
     "mig": "MIG", "sap": "SAP", "dcimig": "DCIMIG", "jemmig": "JEMMIG", "modularity": "Modularity",
     "dci_disentanglement": "DCI D", "dci_informativeness": "DCI I",

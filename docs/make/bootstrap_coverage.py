@@ -1,6 +1,6 @@
 """How often bootstrap intervals of histogram metrics hold what they should, on made-up codes.
 
-    python benchmarks/bootstrap_coverage.py
+    python docs/make/bootstrap_coverage.py
 
 The share of repeated draws whose nominal 95 % interval holds (a) the mean score of such draws, (b)
 the score of 2,000,000 rows; over 13 scores, by kind of interval and estimator. Some minutes.

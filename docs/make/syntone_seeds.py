@@ -1,8 +1,8 @@
 """Train SynTone's full grid with several seeds, score it, and write the tables and the figure of
 ``docs/syntone.md``.
 
-    python benchmarks/syntone_seeds.py --epochs 2 --seeds 6            # trains, scores, writes
-    python benchmarks/syntone_seeds.py --page                          # the page alone
+    python docs/make/syntone_seeds.py --epochs 2 --seeds 6            # trains, scores, writes
+    python docs/make/syntone_seeds.py --page                          # the page alone
 
 Every model is trained by both protocols and scored by both. A run that was stopped goes on.
 """
@@ -17,8 +17,8 @@ from fastdis import _files, datasets, metrics, models, objectives, training
 from fastdis.studies.recipe import PLAIN
 from fastdis.studies.syntone import OBJECTIVES, PROTOCOLS
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "syntone-seeds.json"
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results" / "syntone-seeds.json"
 SCORES = "seeds-scores.json"
 
 

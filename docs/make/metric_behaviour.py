@@ -1,8 +1,8 @@
 """What each metric sees: scores of codes that lose one property step by step.
 
-python benchmarks/metric_behaviour.py              all figures of docs/metrics.md, in 2 minutes
-python benchmarks/metric_behaviour.py --page       its tables again, from the stored figures
-python benchmarks/metric_behaviour.py --quick DIR  few rows, two steps and one seed, into DIR
+python docs/make/metric_behaviour.py              all figures of docs/metrics.md, in 2 minutes
+python docs/make/metric_behaviour.py --page       its tables again, from the stored figures
+python docs/make/metric_behaviour.py --quick DIR  few rows, two steps and one seed, into DIR
 
 Writes benchmarks/results/metric-behaviour.json (with the figures of metric_cases.py), the picture
 docs/metrics-behaviour.png and, by metric_tables.py, the tables of docs/metrics.md.
@@ -26,7 +26,7 @@ import fastdis
 from fastdis import _files, metrics
 from fastdis.metrics._catalogue import CATALOGUE
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 STORED = Path("benchmarks", "results", "metric-behaviour.json")
 PICTURE = Path("docs", "metrics-behaviour.png")
 PAGE = Path("docs", "metrics.md")

@@ -1,7 +1,7 @@
 """Write the answers and pictures of ``docs/additive_toy.md`` from a finished run of the study.
 
     fastdis run additive-toy                                          # trains, measures
-    python benchmarks/additive_toy_page.py runs/additive-toy-quick    # writes the page
+    python docs/make/additive_toy_page.py runs/additive-toy-quick    # writes the page
 
 The figures of the run go to ``benchmarks/results/additive-toy.json``.
 """
@@ -15,10 +15,10 @@ import pages
 from fastdis import _files, reports, studies
 from fastdis.studies.recipe import SUMMARY
 
-HERE = Path(__file__).parent
-DOCS, RESULTS = HERE.parent / "docs", HERE / "results" / "additive-toy.json"
+HERE = Path(__file__).resolve().parent
+DOCS, RESULTS = HERE.parent, HERE.parents[1] / "benchmarks" / "results" / "additive-toy.json"
 PAGE = DOCS / "additive_toy.md"
-COMMAND = "python benchmarks/additive_toy_page.py runs/additive-toy-quick"
+COMMAND = "python docs/make/additive_toy_page.py runs/additive-toy-quick"
 
 
 def settings(results):

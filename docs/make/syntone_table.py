@@ -10,7 +10,12 @@ from pathlib import Path
 from fastdis.objectives import TITLES
 from fastdis.studies.syntone.paper import TABLE_1
 
-FILE = Path(__file__).parent / "results" / "syntone-paper-nvidia-h200.json"
+FILE = (
+    Path(__file__).resolve().parents[2]
+    / "benchmarks"
+    / "results"
+    / "syntone-paper-nvidia-h200.json"
+)
 METRICS = {
     "mig": "MIG", "sap": "SAP", "dcimig": "DCIMIG", "jemmig": "JEMMIG",
     "modularity": "Modularity", "dci_disentanglement": "DCI D", "dci_informativeness": "DCI I",

@@ -5,7 +5,7 @@ import pages
 
 from fastdis.metrics._catalogue import CATALOGUE
 
-COMMAND = "python benchmarks/metric_behaviour.py"
+COMMAND = "python docs/make/metric_behaviour.py"
 GROUPS = {
     "modularity": "Modularity: a code holds one factor. Mixing should cost, spreading should not.",
     "compactness": "Compactness: a factor is held by one code. Spreading and mixing should cost.",
