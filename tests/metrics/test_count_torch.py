@@ -10,7 +10,6 @@ import torch
 
 from fastdis import metrics
 from fastdis.metrics import Bins
-from fastdis.metrics._counts import torch_counts as _count_torch
 from fastdis.metrics._counts import torch_rows as _on_device
 from fastdis.metrics._counts.columns import column_facts, distinct_columns
 from fastdis.metrics._counts.conventions import CONVENTIONS, settled
