@@ -68,6 +68,24 @@ def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     raise error(f"{name} takes one of {', '.join(map(repr, options))}, got {describe(value)}{hint}")
 
 
+# How a protocol is named, and how it is stored: files written before it was called "corrected"
+# hold "sound", so that every file does, and two names of one protocol compare as equal.
+_STORED = {"published": "published", "corrected": "sound", "sound": "sound"}
+
+
+def protocol(name: str, value: Any) -> str:
+    """``value`` as it is stored: ``"published"``, or ``"sound"`` for ``"corrected"``.
+
+    ``"sound"`` is the former name of ``"corrected"``, and stays one.
+    """
+    return _STORED[choice(name, value, _STORED)]
+
+
+def protocol_title(value: str) -> str:
+    """A stored protocol by the name that is shown; any other text as it is."""
+    return "corrected" if value == "sound" else value
+
+
 def choice_indices(name: str, value: Any, allowed: tuple[str, ...]) -> NDArray[np.int32]:
     """One or a sequence of names out of ``allowed``, or of their indices, as indices ``(B,)``."""
     named = ", ".join(map(repr, allowed))

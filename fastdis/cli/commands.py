@@ -73,7 +73,7 @@ def train(options: argparse.Namespace) -> None:
     if options.dataset:
         dataset, protocol = registry.open_set(options.dataset, options.protocol)
     else:
-        protocol = options.protocol or "sound"
+        protocol = options.protocol or "corrected"
         dataset = datasets.SynTone(protocol)
     rank, processes = distributed.place()
     say = _say if rank == 0 else _say_nothing

@@ -15,22 +15,22 @@ from fastdis.features import db_to_power, mel_filters, mel_to_audio, melspectrog
 if TYPE_CHECKING:
     from torch import Tensor
 
-VARIANTS = ("published", "sound")
 N_FFT, HOP_LENGTH, N_MELS = 2048, 512, 128  # librosa's defaults, which the reference uses
 DYNAMIC_RANGE_DB = 80.0
 _FAINTEST = 1e-10  # power, below which decibels stop falling; librosa's default
 
 
 class MelDataset(Dataset):
-    """A data set whose features are SynTone's: ``"published"`` or ``"sound"``.
+    """A data set whose features are SynTone's: ``"published"`` or ``"corrected"``.
 
     ``"published"`` divides each column of the power mel spectrogram by its maximum, as the
-    reference code does. ``"sound"`` takes the logarithm, scaled once for the whole set, so that
-    1 is the most a waveform of amplitude 1 can reach and 0 is 80 dB below it.
+    reference code does. ``"corrected"`` takes the logarithm, scaled once for the whole set, so
+    that 1 is the most a waveform of amplitude 1 can reach and 0 is 80 dB below it. The attribute
+    ``variant`` and files hold ``"sound"`` for it, its former name.
     """
 
     def __init__(self, variant: str, sample_rate: int, samples: int) -> None:
-        self.variant = _validation.choice("variant", variant, VARIANTS)
+        self.variant = _validation.protocol("variant", variant)
         self.sample_rate = _validation.integer("sample_rate", sample_rate)
         self.samples = _validation.integer("duration * sample_rate", samples)
         self.feature_shape = (1, N_MELS, 1 + samples // HOP_LENGTH)

@@ -128,7 +128,7 @@ def load_npz(
     path
         The file.
     variant
-        Which features its clips get: ``"published"`` or ``"sound"``, as in
+        Which features its clips get: ``"published"`` or ``"corrected"``, as in
         :class:`fastdis.datasets.SynTone`.
     sample_rate
         In Hz. The file does not hold it; by default the clips last one second, as the

@@ -40,7 +40,9 @@ def build(options: Mapping[str, Any]) -> Dataset:
 
 
 def open_set(path: str, protocol: str | None = None) -> tuple[Dataset, str]:
-    """A set on disk with the features of a protocol, by default its own; and that protocol."""
+    """A stored set with the features of a protocol, by default its own; that protocol as stored."""
+    if protocol is not None:
+        protocol = _validation.protocol("protocol", protocol)
     if not Path(path).is_dir():
         protocol = protocol or "published"
         return load_npz(path, variant=protocol), protocol
@@ -49,5 +51,6 @@ def open_set(path: str, protocol: str | None = None) -> tuple[Dataset, str]:
     shards = open_shards(path)
     own = str(shards.source.options().get("variant", "sound"))
     if protocol not in (None, own):
-        raise ValueError(f"{path} holds {own!r} features, the protocol is {protocol!r}")
+        held, asked = _validation.protocol_title(own), _validation.protocol_title(protocol)
+        raise ValueError(f"{path} holds {held!r} features, the protocol is {asked!r}")
     return shards, own

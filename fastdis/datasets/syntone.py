@@ -42,16 +42,16 @@ class SynTone(MelDataset):
         ``"published"`` repeats the reference code to the letter: the time axis
         ``linspace(0, duration, T)``, on which every tone is sharp by 1/(T-1); waveforms that are
         not band-limited; a power mel spectrogram with each *column divided by its maximum*, which
-        erases amplitude. ``"sound"`` mends this: true time axis, band-limited waveforms up to a
+        erases amplitude. ``"corrected"`` mends this: true time axis, band-limited waveforms up to a
         frequency where their timbre can still be told, log-mel scaled once for the whole set.
     sample_rate
         In Hz.
     freq_start, freq_end, num_freqs
         Frequencies, ``linspace`` in Hz. ``freq_end`` is by default ``sample_rate / 2`` as
-        published, and ``0.15 * sample_rate`` for ``"sound"``.
+        published, and ``0.15 * sample_rate`` for ``"corrected"``.
     amp_start, amp_end, num_amps
         Amplitudes, ``linspace``. ``amp_end`` is by default 1 as published, and 0.8 for
-        ``"sound"``: a band-limited jump overshoots by 18% and has to stay within [-1, 1].
+        ``"corrected"``: a band-limited jump overshoots by 18% and has to stay within [-1, 1].
     duration
         In seconds.
 
@@ -59,11 +59,11 @@ class SynTone(MelDataset):
     ------
     TypeError, ValueError
         If a number is out of range: a frequency below 0 or above Nyquist, an amplitude that is
-        not finite or outside [0, 1] (``"sound"``: [0, 0.84]), an empty grid, start above end.
+        not finite or outside [0, 1] (``"corrected"``: [0, 0.84]), an empty grid, start above end.
 
     Examples
     --------
-    >>> data = SynTone("sound", num_freqs=5, num_amps=4)
+    >>> data = SynTone("corrected", num_freqs=5, num_amps=4)
     >>> len(data), data.space.names
     (80, ('frequency', 'amplitude', 'waveform'))
     >>> features, factors = data.batch([0, 1, 2])
@@ -87,18 +87,18 @@ class SynTone(MelDataset):
         sample_rate = _validation.integer("sample_rate", sample_rate)
         self.duration = _validation.number("duration", duration, above=0.0)
         super().__init__(variant, sample_rate, round(sample_rate * self.duration))
-        sound = variant == "sound"
+        corrected = self.variant == "sound"
         if freq_end is None:
-            freq_end = sample_rate * IDENTIFIABLE if sound else sample_rate / 2
+            freq_end = sample_rate * IDENTIFIABLE if corrected else sample_rate / 2
         if amp_end is None:
-            amp_end = 0.8 if sound else 1.0
+            amp_end = 0.8 if corrected else 1.0
         nyquist = sample_rate / 2
         frequencies = _levels(
             "freq", freq_start, freq_end, num_freqs, nyquist, "half the sample rate"
         )
-        loudest, why = (LOUDEST, "a jump overshoots by 18%") if sound else (1.0, "full scale")
+        loudest, why = (LOUDEST, "a jump overshoots by 18%") if corrected else (1.0, "full scale")
         amplitudes = _levels("amp", amp_start, amp_end, num_amps, loudest, why)
-        if sound and frequencies[-1] > sample_rate / 6:
+        if corrected and frequencies[-1] > sample_rate / 6:
             warnings.warn(
                 f"freq_end {frequencies[-1]:g} Hz is above sample_rate / 6: the third harmonic is "
                 "above Nyquist there, so a band-limited square and triangle are both sines",

@@ -1,7 +1,7 @@
 """The score table: a block a metric, a row a model, a column a way to train and score.
 
 The columns stand in the order of the argument: the paper's figures, the same protocol repeated and
-scored as published, the same models scored by the metrics' definitions, and the sound protocol.
+scored as published, the same models scored by the metrics' definitions, and the corrected protocol.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def _columns(results: Results) -> list[Column]:
             "The very same models, scored by the definitions of the metrics.",
         ),
         Column(
-            "Sound protocol", "standard scoring", "sound", "standard",
-            "Models trained by the sound protocol, scored by the definitions of the metrics.",
+            "Corrected protocol", "standard scoring", "sound", "standard",
+            "Models trained by the corrected protocol, scored by the definitions of the metrics.",
         ),
     ]  # fmt: skip
     columns += [

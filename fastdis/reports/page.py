@@ -14,7 +14,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from fastdis import __version__, _files
+from fastdis import __version__, _files, _validation
 from fastdis.reports import comparison, gallery, latent_maps, model_view, panel, table_view
 from fastdis.reports import results as results_module
 from fastdis.reports.results import PROTOCOLS, Results
@@ -125,7 +125,8 @@ def _sections(results: Results, filled: dict[str, bool]) -> list[tuple[str, str]
 
 def group_name(protocol: str) -> str:
     """A group of models in words: the two protocols are called so, other names stand alone."""
-    return f"{protocol} protocol" if protocol in PROTOCOLS else protocol
+    shown = _validation.protocol_title(protocol)
+    return f"{shown} protocol" if protocol in PROTOCOLS else protocol
 
 
 def _context(results: Results) -> dict[str, Any]:

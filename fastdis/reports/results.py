@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Score = tuple[float, float]  # mean, standard deviation over evaluation runs
 
-PROTOCOLS = ("published", "sound")  # the groups of a study that carries its paper's protocol, too
+PROTOCOLS = ("published", "sound")  # as stored; "corrected" is how the second is shown
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class ModelResult:
     title
         The name it is shown by: ``"β-VAE"``. Unique within a protocol.
     protocol
-        How it was trained and on which variant of the dataset: ``"published"``, ``"sound"``, or any
-        short text that names the group of models it is shown with.
+        How it was trained and on which variant of the dataset: ``"published"``,
+        ``"corrected"`` (kept as ``"sound"``, its former name), or any short text that names the
+        group of models it is shown with.
     model
         ``encode(x) -> (mean, logvar)`` and ``decode(z) -> x_hat``, with ``x`` of shape
         ``(B, 1, F, frames)``, float32.
@@ -66,6 +67,9 @@ class ModelResult:
     scores: dict[str, dict[str, Score]]
     mutual_information: NDArray[np.floating[Any]]
     panel: Scores | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "protocol", _stored(self.protocol))
 
 
 @dataclass(frozen=True)
@@ -117,9 +121,18 @@ class Results:
     cells: Table | None = None
     maps: bool = False
 
+    def __post_init__(self) -> None:
+        audits = {_stored(group): audit for group, audit in self.audits.items()}
+        object.__setattr__(self, "audits", audits)
+
+
+def _stored(group: str) -> str:
+    """A group of models as it is kept: the corrected protocol under its former name."""
+    return "sound" if group == "corrected" else group
+
 
 def in_order(groups: Iterable[str]) -> list[str]:
-    """Groups in order of their first appearance, but ``"published"`` and ``"sound"`` first.
+    """Groups in order of their first appearance, the two protocols first.
 
     >>> in_order(["noise", "sound", "clean", "published", "noise"])
     ['published', 'sound', 'noise', 'clean']

@@ -79,7 +79,7 @@ def train_all(
     """Train a model for each objective, each in its own run folder, each resumable."""
     results = {}
     for name in names:
-        say(f"{protocol}: training {name}")
+        say(f"{_validation.protocol_title(protocol)}: training {name}")
         results[name] = training.train(
             models.build(model, latent_dim, dataset.feature_shape, seed=seed),
             objectives.build(name, protocol=protocol),
@@ -100,7 +100,8 @@ def train_seeds(
     """As :func:`train_all`, a model for every seed, in step; run folders such as ``vae/seed=0``."""
     results = {}
     for name in names:
-        say(f"{protocol}: training {name}, seeds {', '.join(map(str, seeds))}")
+        shown = _validation.protocol_title(protocol)
+        say(f"{shown}: training {name}, seeds {', '.join(map(str, seeds))}")
         results[name] = training.train_many(
             models.build(model, latent_dim, dataset.feature_shape, seed=0),
             objectives.build(name, protocol=protocol),

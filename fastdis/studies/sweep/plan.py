@@ -163,7 +163,7 @@ def _dataset(told: Any, protocol: str | None) -> tuple[datasets.Dataset, str]:
         raise ValueError(f"dataset takes the path of a stored set by itself, got {got}") from None
     for key in told:
         _validation.choice(f"options of data set {told['name']!r}", key, known)
-    protocol = protocol or told.get("variant", "sound")
+    protocol = _validation.protocol("protocol", protocol or told.get("variant", "corrected"))
     variant = {"variant": protocol} if "variant" in known else {}
     return datasets.build({**variant, **told}), protocol
 
