@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.reports import figures
-from fastdis.reports.comparison import MISSING
 from fastdis.reports.gallery import Gallery, gallery_of
 from fastdis.reports.latent_maps import Map, latent_maps
 from fastdis.reports.pictures import Kind, kind_of
 from fastdis.reports.results import ModelResult
+from fastdis.reports.table import MISSING
 
 _DCI = "dci_disentanglement"  # the score whose matrix are the importances
 

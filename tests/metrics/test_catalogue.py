@@ -116,10 +116,9 @@ def test_entries_are_sentences_that_fit_a_table():
 
 def test_a_report_takes_its_words_from_the_catalogue():
     shown = known_metric("MIG-sup")
-    assert (shown.key, shown.title, shown.higher_is_better) == ("mig_sup", "MIG-sup", True)
-    assert shown.question == CATALOGUE["mig_sup"].rewards
-    assert known_metric("mutual_information_score").higher_is_better is False
-    assert known_metric("active_units").higher_is_better is None
+    assert shown is CATALOGUE["mig_sup"]
+    assert known_metric("mutual_information_score").better == "lower"
+    assert known_metric("active_units").better == ""
     assert known_metric("of my own").title == "of my own"
 
 

@@ -15,12 +15,11 @@ from fastdis.reports import (
     Table,
     answer_markdown,
     answers_text,
-    comparison,  # fmt: skip
+    comparison,
     page,
     panel,
     score_table,
     summary,
-    table_view,
 )
 from fastdis.reports.results import in_order
 from tests.reports.report_data import fake_results, fake_study, figure_of
@@ -48,8 +47,7 @@ def text_of(html):
 
 def column(*values, best=None):
     table = Table("t", ["x"], [[v] for v in values], best={"x": best} if best else {})
-    shown = table_view.view(table)
-    return [row[0] for row in shown.rows]
+    return [row[0] for row in table.cells]
 
 
 def texts(*values):
@@ -94,9 +92,11 @@ def test_the_best_of_a_column_is_marked_on_its_side_and_never_alone():
 
 
 def test_an_empty_table_has_its_columns():
-    shown = table_view.view(Table("none", ["a", "b"], []))
-    assert shown.columns == [("a", False), ("b", False)]
-    assert shown.rows == []
+    shown = Table("none", ["a", "b"], [])
+    assert [(heading.text, heading.number) for heading in shown.headings] == [
+        ("a", False), ("b", False),
+    ]  # fmt: skip
+    assert shown.cells == []
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_an_empty_table_has_its_columns():
     [
         ([], [], {}, ValueError, "columns of table 'T' takes distinct titles"),
         (["a", "a"], [], {}, ValueError, "columns of table 'T' takes distinct titles"),
-        (["a", "b"], [["x", 1], ["y"]], {}, ValueError, r"2 values a row \(a, b\).* in row 1"),
-        (["a"], ["x"], {}, ValueError, "1 values a row"),
+        (["a", "b"], [["x", 1], ["y"]], {}, ValueError, r"2 values per row \(a, b\).* in row 1"),
+        (["a"], ["x"], {}, ValueError, "1 values per row"),
         (["a"], [[[1.0]]], {}, TypeError, "takes texts and numbers, got .* in row 0"),
         (["a"], [[1j]], {}, TypeError, "takes texts and numbers"),
         (["error"], [], {"eror": "low"}, ValueError, "did you mean 'error'"),
@@ -232,9 +232,9 @@ def test_the_panel_of_a_group_has_the_factors_of_all_its_models(study):
 
 def test_scores_of_other_groups_have_columns_of_their_own():
     results = fake_results(["vae"], ["clean"], codes=2, epochs=0)
-    columns, blocks = comparison.score_blocks(results)
+    columns, tables = comparison.score_tables(results)
     assert [(c.title, c.subtitle) for c in columns[1:]] == [("clean", "standard scoring")]
-    assert all(len(cells) == 2 for block in blocks for _, cells in block.rows)
+    assert all(len(row) == 3 for _, table in tables for row in table.cells)
     assert "clean" in score_table(results)
 
 

@@ -211,7 +211,7 @@ def test_parts_that_do_not_fit_are_named(results, tmp_path):
     ]:
         with pytest.raises(ValueError, match=message):
             reports.write(replace(results, models=[changed]), path)
-    with pytest.raises(ValueError, match="one model a title"):
+    with pytest.raises(ValueError, match="got two"):
         reports.write(replace(results, models=[model, model]), path)
 
 

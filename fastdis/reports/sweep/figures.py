@@ -1,6 +1,6 @@
 """The figures of a sweep: a score against what was swept, a line an objective and a latent size.
 
-A panel for each option that was swept. What has none of it is a horizontal line there, with its
+A subplot for each option that was swept. What has none of it is a horizontal line there, with its
 deviation at the right end. Without any swept number the axis is the latent size, or the models.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from fastdis.metrics._catalogue import Entry
 from fastdis.reports import data_uris
-from fastdis.reports.comparison import Metric
 from fastdis.reports.figures import FAINT, INK, plain_axes
 from fastdis.reports.sweep.results import Combination, Spread, SweepResults, in_words, text_of
 
@@ -40,21 +40,21 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Panel:
+class Subplot:
     """One axis, and its lines."""
 
     name: str
     lines: list[Line]
 
 
-def panels_of(results: SweepResults) -> list[Panel]:
+def subplots_of(results: SweepResults) -> list[Subplot]:
     """What the figures of every score share; none where neither a number nor a size was swept."""
     axis = {each.objective: _axis(each.objective, results) for each in results.summary}
     names = [name for name in dict.fromkeys(axis.values()) if name]
     sizes = sorted({each.latent_dim for each in results.summary})
     if names:
-        return [Panel(name, _by_option(results, name, axis, sizes)) for name in names]
-    return [Panel("latent size", _by_size(results))] if len(sizes) > 1 else []
+        return [Subplot(name, _by_option(results, name, axis, sizes)) for name in names]
+    return [Subplot("latent size", _by_size(results))] if len(sizes) > 1 else []
 
 
 def _axis(objective: str, results: SweepResults) -> str:
@@ -76,7 +76,7 @@ def _models(
     colors: dict[str, str] = {}
     for each in results.summary:
         others = {key: v for key, v in each.options.items() if key != axis.get(each.objective)}
-        title = results.titles.get(each.objective, each.objective)
+        title = results.title_of(each.objective)
         name = ", ".join(filter(None, (title, in_words(others))))
         yield each, name, colors.setdefault(name, COLORS[len(colors) % len(COLORS)])
 
@@ -111,27 +111,27 @@ def _in_order(lines: Iterable[Line]) -> list[Line]:
     return [replace(line, points=sorted(line.points, key=lambda at: at[0])) for line in lines]
 
 
-def score_figure(results: SweepResults, panels: Sequence[Panel], metric: Metric) -> str:
-    """One score in all panels, as a PNG."""
+def score_figure(results: SweepResults, subplots: Sequence[Subplot], score: Entry) -> str:
+    """One score in all subplots, as a PNG."""
     from matplotlib.figure import Figure
 
-    if not panels:
-        return _models_figure(results, metric)
-    figure = Figure(figsize=(PANEL[0] * len(panels), PANEL[1]), dpi=190, layout="constrained")
-    every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axes, panel in zip(every, panels, strict=True):
-        values = sorted({x for line in panel.lines for x, _ in line.points})
+    if not subplots:
+        return _models_figure(results, score)
+    figure = Figure(figsize=(PANEL[0] * len(subplots), PANEL[1]), dpi=190, layout="constrained")
+    every = figure.subplots(1, len(subplots), sharey=True, squeeze=False)[0]
+    for axes, subplot in zip(every, subplots, strict=True):
+        values = sorted({x for line in subplot.lines for x, _ in line.points})
         _scale(axes, values)
         levels = 0
-        for number, line in enumerate(panel.lines):
-            aside = DODGE * (number - (len(panel.lines) - 1) / 2)
-            _draw_points(axes, line, metric.key, _moved(values, aside))
-            if line.level is not None and metric.key in line.level.values:
+        for number, line in enumerate(subplot.lines):
+            aside = DODGE * (number - (len(subplot.lines) - 1) / 2)
+            _draw_points(axes, line, score.name, _moved(values, aside))
+            if line.level is not None and score.name in line.level.values:
                 levels += 1
-                _draw_level(axes, line, line.level.values[metric.key], 1.0 + 2.0 * DODGE * levels)
+                _draw_level(axes, line, line.level.values[score.name], 1.0 + 2.0 * DODGE * levels)
         plain_axes(axes)
         axes.grid(axis="y", color=FAINT, linewidth=0.5)
-        axes.set_xlabel(panel.name, fontsize=7.5, color=INK)
+        axes.set_xlabel(subplot.name, fontsize=7.5, color=INK)
     return data_uris.figure_uri(figure)
 
 
@@ -185,22 +185,21 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
         axes.minorticks_off()
 
 
-def _models_figure(results: SweepResults, metric: Metric) -> str:
+def _models_figure(results: SweepResults, score: Entry) -> str:
     """The models below each other where nothing gives them an axis."""
     from matplotlib.figure import Figure
 
-    shown = [each for each in results.summary if metric.key in each.values]
+    shown = [each for each in results.summary if score.name in each.values]
     figure = Figure(figsize=(PANEL[0], 0.5 + 0.24 * len(shown)), dpi=190, layout="constrained")
     axes = figure.add_subplot()
     for place, each in enumerate(shown):
-        spread = each.values[metric.key]
+        spread = each.values[score.name]
         axes.errorbar(
             spread.mean, place, xerr=spread.deviation or 0.0, color=COLORS[0], marker="o", ms=3.5,
             **_BAR,
         )  # fmt: skip
     names = [
-        ", ".join(filter(None, (results.titles.get(e.objective, e.objective), in_words(e.options))))
-        for e in shown
+        ", ".join(filter(None, (results.title_of(e.objective), in_words(e.options)))) for e in shown
     ]
     axes.set_yticks(range(len(shown)), names)
     axes.invert_yaxis()
@@ -209,11 +208,11 @@ def _models_figure(results: SweepResults, metric: Metric) -> str:
     return data_uris.figure_uri(figure)
 
 
-def legend(panels: Sequence[Panel]) -> list[tuple[str, str]]:
-    """The lines of all panels: their names, and a piece of each as a PNG."""
+def legend(subplots: Sequence[Subplot]) -> list[tuple[str, str]]:
+    """The lines of all subplots: their names, and a piece of each as a PNG."""
     from matplotlib.figure import Figure
 
-    lines = {line.label: line for panel in panels for line in panel.lines}
+    lines = {line.label: line for subplot in subplots for line in subplot.lines}
     figure = Figure(figsize=(0.44, 0.15), dpi=190)
     pieces = []
     for name, line in lines.items():

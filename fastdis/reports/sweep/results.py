@@ -68,6 +68,10 @@ class SweepResults:
     text: str
     settings: dict[str, str]
 
+    def title_of(self, objective: str) -> str:
+        """The name that an objective is shown by."""
+        return self.titles.get(objective, objective)
+
     @property
     def failed(self) -> list[dict[str, Any]]:
         """The rows of cells that came to nothing."""
