@@ -139,8 +139,9 @@ def _predicted(
     """The factor that a linear classifier tells for each row of ``asked``."""
     from sklearn.linear_model import LogisticRegression
 
-    # Sums are rounded by the order of the columns: one that does not depend on theirs.
-    order = np.lexsort(inputs[::-1])
+    # Sums are rounded by the number and the order of the columns: those of dead codes are left out,
+    # and the others stand in an order that does not depend on theirs.
+    order = np.array([d for d in np.lexsort(inputs[::-1]) if np.ptp(inputs[:, d]) > 0], np.intp)
     with fitting():
         model = LogisticRegression(max_iter=_ITERATIONS).fit(inputs[:, order], factor)
         return np.asarray(model.predict(asked[:, order]))
