@@ -198,15 +198,12 @@ def cqt(
         tuning=tuning, filter_scale=filter_scale, norm=norm, window=window, scale=scale,
     )  # fmt: skip
     analysis = analysis_of(settings, clips.shape[1], pad_mode)
-    shape = (len(clips), settings.bins, analysis.frames)[single:]
-    if out is None:
-        out = _memory.new_array("cqt", shape, np.complex64)
-    else:
-        _validation.output("out", out, shape, np.complex64)
-    batch = out[None] if single else out
+    shape = (len(clips), settings.bins, analysis.frames)
+    result = _memory.result_array("cqt", out, shape[single:], np.complex64)
+    batch = result.reshape(shape)
 
     def work(start: int, stop: int) -> None:
         analysis.run(clips, start, stop, batch)
 
     parallel_for(work, len(clips) * analysis.blocks)
-    return out
+    return result
