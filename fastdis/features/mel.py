@@ -13,7 +13,7 @@ from fastdis._threads import parallel_for
 from fastdis.features import analysis, mel_filterbank
 from fastdis.features.framing import Window, framing
 from fastdis.features.griffin_lim import find_phases
-from fastdis.features.overlap_add import RandomState, mel_magnitudes, synthesis
+from fastdis.features.overlap_add import RandomState, mel_magnitudes, overlap_add_of
 
 
 def mel_filters(
@@ -217,7 +217,7 @@ def mel_to_audio(
     mels, single = _validation.spectra("M", M)
     power = _validation.number("power", power, above=0)
     frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
-    plan = synthesis(frame, "M", mels.shape[2], length)
+    plan = overlap_add_of(frame, "M", mels.shape[2], length)
     bank = mel_filterbank.filters(sr, frame.n_fft, mels.shape[1], fmin, fmax, htk, norm)
     magnitudes = mel_magnitudes(bank, mels, power)
     result = find_phases(plan, magnitudes, n_iter, 0.99, "random", random_state)

@@ -14,7 +14,7 @@ from fastdis import _memory, _validation
 from fastdis._threads import parallel_for
 from fastdis.features import analysis
 from fastdis.features.framing import Window, framing, framing_of
-from fastdis.features.overlap_add import synthesis
+from fastdis.features.overlap_add import overlap_add_of
 
 
 def stft(
@@ -129,7 +129,7 @@ def istft(
     spectra, single = _validation.spectra("stft_matrix", stft_matrix, np.complex64)
     count, bins, frames = spectra.shape
     frame = framing_of("stft_matrix", bins, n_fft, hop_length, win_length, window, center)
-    plan = synthesis(frame, "stft_matrix", frames, length)
+    plan = overlap_add_of(frame, "stft_matrix", frames, length)
     result = _memory.new_array("istft", (count, plan.samples))
 
     def work(start: int, stop: int) -> None:
