@@ -106,7 +106,7 @@ def test_page_has_every_player_and_picture(html, results):
 
 
 def test_page_shows_what_it_was_given(html, results):
-    assert html.index('VAE</span> <span class="tag">published') < html.index('tag">sound')
+    assert html.index('VAE</span> <span class="tag">published') < html.index('tag">corrected')
     for text in (
         *results.summary, *results.explanation, *results.repeat, "batch size",
         "✓ pass", "✗ fail", "amplitude is erased by the features", "1.7e-16",
