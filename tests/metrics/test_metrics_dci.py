@@ -10,13 +10,15 @@ from sklearn.linear_model import Lasso
 from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
-from fastdis.metrics import MetricWarning
+from fastdis.metrics import METRICS, MetricWarning
 from fastdis.metrics._fits import cut_trees as _cut_trees
 from fastdis.metrics._fits import importance_models as _importance_models
 from fastdis.metrics._fits.predictors import held_out
 from fastdis.metrics.from_predictors import dci as importance
-from fastdis.metrics.from_predictors.dci import DCI_METRIC, dci
+from fastdis.metrics.from_predictors.dci import dci
 from tests.metrics.metric_data import grid, messy
+
+DCI_METRIC = METRICS["dci"]
 
 # What is noted is looked for by name.
 pytestmark = pytest.mark.filterwarnings("ignore::fastdis.metrics.MetricWarning")

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from fastdis.metrics import METRICS
 from fastdis.metrics._counts.histogram import MetricWarning
 from fastdis.metrics._fits.predictors import held_out, inputs
 from fastdis.metrics.from_predictors import explicitness as module
-from fastdis.metrics.from_predictors.explicitness import EXPLICITNESS, explicitness
+from fastdis.metrics.from_predictors.explicitness import explicitness
 from tests.metrics.metric_data import grid, messy
+
+EXPLICITNESS = METRICS["explicitness"]
 
 # Any other warning, such as scikit-learn's on steps, fails the test.
 pytestmark = [

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from fastdis.metrics import METRICS as PANEL
 from fastdis.metrics._counts.histogram import MetricWarning
 from fastdis.metrics._evidence import gather
 from fastdis.metrics.from_interventions import z_diff as z_diff_module
 from fastdis.metrics.from_interventions.draws import Plan, points_of
-from fastdis.metrics.from_interventions.z_diff import Z_DIFF, z_diff
-from fastdis.metrics.from_interventions.z_var import Z_MAX_VAR, Z_MIN_VAR, z_max_var, z_min_var
+from fastdis.metrics.from_interventions.z_diff import z_diff
+from fastdis.metrics.from_interventions.z_var import z_max_var, z_min_var
 from tests.metrics.metric_data import grid, messy
 
+Z_DIFF, Z_MIN_VAR, Z_MAX_VAR = (PANEL[name] for name in ("z_diff", "z_min_var", "z_max_var"))
 METRICS = {"z_diff": z_diff, "z_min_var": z_min_var, "z_max_var": z_max_var}
 BOTH = {
     (metric.name, convention)

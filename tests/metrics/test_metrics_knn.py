@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
+from fastdis.metrics import METRICS
 from fastdis.metrics._counts.histogram import MetricWarning
-from fastdis.metrics.from_predictors.knn import KNN_ACCURACY, GroupAccuracy, knn_accuracy
+from fastdis.metrics.from_predictors.knn import GroupAccuracy, knn_accuracy
 from tests.metrics.metric_data import grid, messy
+
+KNN_ACCURACY = METRICS["knn_accuracy"]
 
 pytestmark = [
     pytest.mark.filterwarnings("error"),

@@ -12,11 +12,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info
 
+from fastdis.metrics import METRICS
 from fastdis.metrics._counts.histogram import MetricWarning
 from fastdis.metrics._fits.fitting import fitting
 from fastdis.metrics._fits.predictors import held_out
-from fastdis.metrics.from_predictors.probe import PROBE, probe
+from fastdis.metrics.from_predictors.probe import probe
 from tests.metrics.metric_data import cells, grid, messy
+
+PROBE = METRICS["probe"]
 
 # Any other warning, such as scikit-learn's on steps, fails the test.
 pytestmark = [

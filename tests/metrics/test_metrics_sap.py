@@ -13,11 +13,13 @@ from sklearn.model_selection import cross_val_score
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from fastdis.metrics import MetricWarning
+from fastdis.metrics import METRICS, MetricWarning
 from fastdis.metrics._counts.columns import read
 from fastdis.metrics._fits import single_code as _single_code
-from fastdis.metrics.from_predictors.sap import SAP, sap
+from fastdis.metrics.from_predictors.sap import sap
 from tests.metrics.metric_data import cells, grid, messy
+
+SAP = METRICS["sap"]
 
 # What is noted is looked for by name.
 pytestmark = pytest.mark.filterwarnings("ignore::fastdis.metrics.MetricWarning")

@@ -7,108 +7,26 @@ linear classifier predicts k from it.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
-from fastdis.metrics._metric import Metric, Score
+from fastdis.metrics._metric import Entry, Score, metric, metric_of
 from fastdis.metrics.from_interventions.draws import (
     Draws,
     Plan,
     Rows,
     of_points,
-    planned,
     points_of,
     scored,
     trivial,
 )
-from fastdis.metrics.from_interventions.rendered import arguments
+from fastdis.metrics.from_interventions.rendered import SIZES, Interventions, score_of
 
 _ITERATIONS = 10_000
-
-
-def z_diff(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-    batch_size: int | None = None,
-    train_points: int | None = None,
-    test_points: int | None = None,
-) -> float:
-    """The beta-VAE score: can a linear classifier tell which factor a pair of clips shares?
-
-    A point is the mean, over a batch of pairs of clips that agree in factor k, of the absolute
-    difference of their codes; a linear classifier predicts k from it, and the score is its
-    accuracy on fresh points (Higgins et al. 2017, "beta-VAE: Learning Basic Visual Concepts with
-    a Constrained Variational Framework", section 3). Chance is 1 / K for K factors, 1 is perfect,
-    higher is better. It is lenient: the classifier also finds one factor that no code holds, by
-    elimination.
-
-    Codes that are all constant score 0, and one factor alone scores 1, both with a warning. A
-    factor of which no two rows share a level is left out, with a warning. The pairs do not depend
-    on the codes, so the order of these changes nothing; the order of the rows changes which are
-    drawn.
-
-    ``"standard"``
-        64 pairs a point, 10,000 points to train a logistic regression (penalty 1) and 5,000 to
-        test it. Each code's differences are divided by their standard deviation over the training
-        points, so that its scale does not matter.
-    ``"disentanglement_lib"``
-        The same, but for the differences, which are taken as they are.
-    ``"ubisoft"``
-        The same again, with 200 pairs a point, and every level of a factor equally likely however
-        many rows it has. The score is (accuracy - 1 / K) / (1 - 1 / K): chance is 0, and less may
-        come of bad luck.
-
-    Under each, factors take turns where the libraries draw them, a pair is two different rows,
-    and the regression runs until it converges.
-
-    Parameters
-    ----------
-    factors, codes
-        Arrays, see :func:`joint_histogram`: pairs are drawn among the rows that share a level or
-        a bin. Or a :class:`fastdis.datasets.Dataset` and a function that takes features
-        ``(B, 1, F, frames)`` float32 and gives codes ``(B, D)``, an array or a tensor: the clips
-        that were drawn are rendered and encoded, each once. Where the set is the grid of its
-        factors, they keep all their levels unless ``discrete`` says otherwise.
-    bins, discrete, convention, active
-        See :func:`joint_histogram` and :mod:`fastdis.metrics`.
-    seed
-        Draws the pairs.
-    batch_size, train_points, test_points
-        Other sizes than the convention's: pairs a point, and points.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`; also if no two rows share a level of any factor.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
-    >>> z_diff(v, 2.0 * v[:, ::-1])
-    1.0
-    """
-    plan = planned(Z_DIFF, _PLANS, convention, batch_size, train_points, test_points)
-    factors, codes, options = arguments(
-        factors, codes, plan, bins=bins, discrete=discrete, convention=convention, seed=seed
-    )
-    score: Score = Z_DIFF.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed, **options,
-    )  # fmt: skip
-    return score.value
 
 
 def _z_diff(
@@ -152,8 +70,70 @@ _PLANS = {
     "disentanglement_lib": Plan("pairs", 64, 10_000, 5_000),
     "ubisoft": Plan("pairs", 200, 10_000, 5_000, equal_levels=True, rescaled=True),
 }
-Z_DIFF = Metric(
-    "z_diff",
-    {name: partial(_z_diff, plan=plan, scaled=name == "standard") for name, plan in _PLANS.items()},
-    reads="rows",
-)
+
+
+@metric(
+    Entry(
+        "z_diff", "Z-diff (beta-VAE score)", "Higgins et al. 2017", "modularity",
+        "Differences of pairs of clips tell which factor the pairs share.",
+        "Rotations, and the one factor that no code holds, may cost nothing.",
+    ),
+    group="interventions",
+    defaults=SIZES,
+    **{name: partial(_z_diff, plan=p, scaled=name == "standard") for name, p in _PLANS.items()},
+)  # fmt: skip
+def z_diff(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) -> float:
+    """The beta-VAE score: can a linear classifier tell which factor a pair of clips shares?
+
+    A point is the mean, over a batch of pairs of clips that agree in factor k, of the absolute
+    difference of their codes; a linear classifier predicts k from it, and the score is its
+    accuracy on fresh points (Higgins et al. 2017, "beta-VAE: Learning Basic Visual Concepts with
+    a Constrained Variational Framework", section 3). Chance is 1 / K for K factors, 1 is perfect,
+    higher is better. It is lenient: the classifier also finds one factor that no code holds, by
+    elimination.
+
+    Codes that are all constant score 0, and one factor alone scores 1, both with a warning. A
+    factor of which no two rows share a level is left out, with a warning. The pairs do not depend
+    on the codes, so the order of these changes nothing; the order of the rows changes which are
+    drawn.
+
+    ``"standard"``
+        64 pairs a point, 10,000 points to train a logistic regression (penalty 1) and 5,000 to
+        test it. Each code's differences are divided by their standard deviation over the training
+        points, so that its scale does not matter.
+    ``"disentanglement_lib"``
+        The same, but for the differences, which are taken as they are.
+    ``"ubisoft"``
+        The same again, with 200 pairs a point, and every level of a factor equally likely however
+        many rows it has. The score is (accuracy - 1 / K) / (1 - 1 / K): chance is 0, and less may
+        come of bad luck.
+
+    Under each, factors take turns where the libraries draw them, a pair is two different rows,
+    and the regression runs until it converges.
+
+    Parameters
+    ----------
+    factors, codes
+        Arrays, see :func:`joint_histogram`: pairs are drawn among the rows that share a level or
+        a bin. Or a :class:`fastdis.datasets.Dataset` and a function that takes features
+        ``(B, 1, F, frames)`` float32 and gives codes ``(B, D)``, an array or a tensor: the clips
+        that were drawn are rendered and encoded, each once. Where the set is the grid of its
+        factors, they keep all their levels unless ``discrete`` says otherwise.
+    seed
+        Draws the pairs.
+    batch_size, train_points, test_points
+        Other sizes than the convention's: pairs a point, and points.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`; also if no two rows share a level of any factor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
+    >>> z_diff(v, 2.0 * v[:, ::-1])
+    1.0
+    """
+    return score_of(metric_of(z_diff), _PLANS, factors, codes, **shared)
