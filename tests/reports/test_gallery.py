@@ -16,7 +16,7 @@ from tests.reports.report_data import Bump, Tones, decoded, fake_results
 
 @pytest.fixture(scope="module")
 def results():
-    return fake_results()
+    return fake_results(epochs=0)
 
 
 def test_gallery_leaves_the_model_as_it_was(results):

@@ -22,13 +22,13 @@ from fastdis.reports import (
     summary,
 )
 from fastdis.reports.results import in_order
-from tests.reports.report_data import fake_results, fake_study, figure_of
+from tests.reports.report_data import fake_results, fake_study, figure_of, without_pictures
 from tests.reports.test_reports import Outline
 
 
 @pytest.fixture(scope="module")
 def study():
-    return fake_study()
+    return without_pictures(fake_study())
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +231,7 @@ def test_the_panel_of_a_group_has_the_factors_of_all_its_models(study):
 
 
 def test_scores_of_other_groups_have_columns_of_their_own():
-    results = fake_results(["vae"], ["clean"], codes=2, epochs=0)
+    results = fake_results(["vae"], ["clean"], codes=2)
     columns, tables = comparison.score_tables(results)
     assert [(c.title, c.subtitle) for c in columns[1:]] == [("clean", "standard scoring")]
     assert all(len(row) == 3 for _, table in tables for row in table.cells)

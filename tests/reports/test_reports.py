@@ -17,12 +17,15 @@ from PIL import Image
 import fastdis
 from fastdis import reports
 from fastdis.reports import comparison, page
-from tests.reports.report_data import Bump, Tones, decoded, fake_audit, fake_results
+from tests.reports.report_data import Tones, decoded, fake_audit, fake_results, without_pictures
 
 
 @pytest.fixture(scope="module")
 def results():
-    return fake_results()
+    """Of four models; the loss curves of one of them are enough."""
+    results = fake_results()
+    first, *others = results.models
+    return replace(results, models=[first, *(replace(model, history=[]) for model in others)])
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +58,10 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
 
-# The score table
+# Imports
 
 
-def test_figures_leave_pyplot_alone(html):
+def test_figures_leave_pyplot_alone():
     code = (
         "import sys, numpy as np\n"
         "from fastdis.reports import figures\n"
@@ -116,8 +119,9 @@ def test_page_shows_what_it_was_given(html, results):
     assert "dB\nlouder" in html  # the published features hold no level
 
 
-def test_page_is_the_same_for_the_same_results(html, results):
-    assert page.render(results) == html
+def test_page_is_the_same_for_the_same_results():
+    first, second = (page.render(fake_results(["vae"], ["sound"], epochs=1)) for _ in range(2))
+    assert first == second
 
 
 def test_page_escapes_what_it_is_given(results):
@@ -175,10 +179,8 @@ def test_values_that_are_not_finite_never_reach_the_reader(results):
 
 def test_model_that_gives_nan_is_said_to(results):
     model = results.models[0]
-    with torch.no_grad():
-        broken = Bump(model.dataset.feature_shape)
-        broken.mix.fill_(float("nan"))
-    html = page.render(replace(results, models=[replace(model, model=broken), results.models[1]]))
+    (broken,) = without_pictures(replace(results, models=[model])).models
+    html = page.render(replace(results, models=[broken, results.models[1]]))
     assert html.count("the encoder gave values that are not finite") == 3
     assert html.count("<audio") == 6 + 6 + 4
 
@@ -189,7 +191,7 @@ def test_model_that_gives_nan_is_said_to(results):
 def test_write_replaces_the_file_and_leaves_nothing_beside_it(tmp_path, results):
     path = tmp_path / "report.html"
     path.write_text("old")
-    small = replace(results, models=results.models[:1])
+    small = without_pictures(results)
     assert reports.write(small, str(path)) == path
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert list(tmp_path.iterdir()) == [path]
