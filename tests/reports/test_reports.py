@@ -38,7 +38,7 @@ def sources(html):
 
 
 class Outline(HTMLParser):
-    """Checks that tags nest, and keeps what a reader with no screen has of pictures and players."""
+    """Checks that tags nest, and keeps the tags with their attributes, and the ids."""
 
     VOID = frozenset({"meta", "img", "br", "source", "link", "input", "hr", "wbr"})
 
@@ -116,7 +116,7 @@ def test_page_shows_what_it_was_given(html, results):
         torch.__version__, np.__version__, fastdis.__version__,
     ):  # fmt: skip
         assert text in html, text
-    assert "dB\nlouder" in html  # the published features hold no level
+    assert "dB\nlouder" in html  # the published features have no absolute level
 
 
 def test_page_is_the_same_for_the_same_results():
@@ -152,8 +152,11 @@ def test_smallest_results_still_make_a_page(protocol):
     )
     html = page.render(shown)
     Outline(html)
-    assert "No training history" in html
-    assert "No audit was given" in html
+    models, audit = (
+        html[html.index(f'<section id="{anchor}">') :] for anchor in ("models", "audit")
+    )
+    assert "<img" not in models[: models.index("</section>")]
+    assert "<table" not in audit[: audit.index("</section>")]
     assert sources(html)
 
 
@@ -209,7 +212,7 @@ def test_parts_that_do_not_fit_are_named(results, tmp_path):
     for changed, message in [
         (replace(model, protocol=" "), "protocol of 'β-VAE' takes a short text"),
         (replace(model, mutual_information=np.zeros((2, 4))), r"mutual_information of 'β-VAE'"),
-        (replace(model, mutual_information=np.zeros((3, 5))), "4 codes, got 5"),
+        (replace(model, mutual_information=np.zeros((3, 5))), "4, got 5"),
     ]:
         with pytest.raises(ValueError, match=message):
             reports.write(replace(results, models=[changed]), path)
