@@ -66,7 +66,7 @@ def _columns(results: Results) -> list[Column]:
         ),
         Column(
             "Published protocol", "standard scoring", "published", "standard",
-            "The very same models, scored by the definitions of the metrics.",
+            "The same models, scored by the definitions of the metrics.",
         ),
         Column(
             "Corrected protocol", "standard scoring", "sound", "standard",

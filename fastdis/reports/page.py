@@ -25,7 +25,7 @@ SECTIONS = [
     ("cells", "Every model"),
     ("panel", "The panel"),
     ("audit", "The data, audited"),
-    ("models", "What each code holds"),
+    ("models", "Information in the codes"),
     ("maps", "Latent maps"),
     ("reconstructions", "Reconstructions"),
     ("prior", "Samples from the prior"),

@@ -19,13 +19,13 @@ from fastdis.reports.table import MISSING, Cell, Table, compared, decimals
 if TYPE_CHECKING:
     from fastdis.metrics import Scores
 
-# What a group measures, as the catalogue begins to say it; its title; the question it answers.
+# How the catalogue's ``measures`` begins; the title of the group; the question it answers.
 GROUPS = [
-    ("modularity", "Modularity", "does a code hold one factor at most?"),
-    ("compactness", "Compactness", "is a factor held by one code?"),
-    ("explicitness", "Explicitness", "do the codes tell the factors, and simply?"),
-    ("holistic", "Holistic", "several of these at once"),
-    ("none", "Without factors", "are the codes independent, and in use?"),
+    ("modularity", "Modularity", "does each code hold at most one factor?"),
+    ("compactness", "Compactness", "is each factor held by a single code?"),
+    ("explicitness", "Explicitness", "can the factors be predicted from the codes, and simply?"),
+    ("holistic", "Holistic", "several of these properties at once"),
+    ("none", "Without factors", "are the codes independent, and active?"),
 ]
 
 
@@ -34,8 +34,8 @@ class Panel:
     """The scores of one protocol's models.
 
     ``entries`` are the scores in the order of the rows of ``table``; ``parts`` are (title of the
-    score, for each model the value of each of ``factors``); ``notes`` are (models, what their
-    scores leave out).
+    score, for each model the value of each of ``factors``); ``notes`` are (models, warning about
+    their scores).
     """
 
     protocol: str

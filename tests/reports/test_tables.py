@@ -103,6 +103,3 @@ def test_unknown_style_and_empty_scores(results):
 def test_numbers_read_well():
     shown = [model_view.significant(x) for x in (2691.4, 13.42, 1.7e-16, 0.0, np.nan, -np.inf)]
     assert shown == ["2,691", "13.4", "1.7e-16", "0", "–", "–"]
-
-
-# The gallery

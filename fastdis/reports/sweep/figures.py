@@ -1,7 +1,7 @@
-"""The figures of a sweep: a score against what was swept, a line an objective and a latent size.
+"""The figures of a sweep: a score against each swept option, a line per objective and latent size.
 
-A subplot for each option that was swept. What has none of it is a horizontal line there, with its
-deviation at the right end. Without any swept number the axis is the latent size, or the models.
+One subplot per option that was swept. A model without the option is a horizontal line there, with
+its deviation at the right end. Without a swept number the axis is the latent size, or the models.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from fastdis.reports.sweep.results import Combination, Spread, SweepResults, in_
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito (2008), but for yellow, which white swallows.
+# Okabe and Ito (2008) without yellow, invisible on white.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
 MARKERS, DASHES = ("o", "s", "^", "D", "v"), ("-", "--", ":", "-.")
 PANEL = (3.3, 2.3)  # inches
 DODGE = 0.012  # of the axis between the error bars of neighbouring lines
-WIDE = 8.0  # from this ratio of its ends on, an axis is logarithmic
+WIDE = 8.0  # the ratio of the ends of an axis from which on it is logarithmic
 MOST_TICKS = 7
 _BAR: dict[str, Any] = {"capsize": 1.5, "elinewidth": 0.8, "capthick": 0.8}
 
 
 @dataclass
 class Line:
-    """What is drawn in one colour and style: points, or one level without an axis value."""
+    """Points in one colour and style, or the ``level`` of a model without a value on the axis."""
 
     label: str
     color: str
@@ -41,14 +41,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Subplot:
-    """One axis, and its lines."""
+    """The name of the axis, and the lines."""
 
     name: str
     lines: list[Line]
 
 
 def subplots_of(results: SweepResults) -> list[Subplot]:
-    """What the figures of every score share; none where neither a number nor a size was swept."""
+    """The subplots of every figure; none where neither a number nor a size was swept."""
     axis = {each.objective: _axis(each.objective, results) for each in results.summary}
     names = [name for name in dict.fromkeys(axis.values()) if name]
     sizes = sorted({each.latent_dim for each in results.summary})
@@ -84,7 +84,7 @@ def _models(
 def _by_option(
     results: SweepResults, option: str, axis: Mapping[str, str], sizes: Sequence[int]
 ) -> list[Line]:
-    """Objectives that have this axis, and as levels those that have none at all."""
+    """The objectives with this axis, and as levels those without any axis."""
     lines: dict[str, Line] = {}
     for each, model, color in _models(results, axis):
         if axis[each.objective] not in ("", option):
@@ -136,16 +136,16 @@ def score_figure(results: SweepResults, subplots: Sequence[Subplot], score: Entr
 
 
 def _draw_points(axes: Axes, line: Line, key: str, place: Callable[[float], float]) -> None:
-    told = [(x, each.values[key]) for x, each in line.points if key in each.values]
-    if told:
+    shown = [(x, each.values[key]) for x, each in line.points if key in each.values]
+    if shown:
         axes.errorbar(
-            [place(x) for x, _ in told], [s.mean for _, s in told],
-            [s.deviation or 0.0 for _, s in told], color=line.color, **_style(line), **_BAR,
+            [place(x) for x, _ in shown], [s.mean for _, s in shown],
+            [s.deviation or 0.0 for _, s in shown], color=line.color, **_style(line), **_BAR,
         )  # fmt: skip
 
 
 def _draw_level(axes: Axes, line: Line, level: Spread, place: float) -> None:
-    """Over the whole axis, its deviation at ``place`` beside it."""
+    """A horizontal line over the whole axis, with its deviation at ``place`` beside the axis."""
     style = DASHES[line.style % len(DASHES)]
     axes.axhline(level.mean, color=line.color, lw=0.9, ls=style)
     axes.errorbar(
@@ -155,7 +155,7 @@ def _draw_level(axes: Axes, line: Line, level: Spread, place: float) -> None:
 
 
 def _moved(values: Sequence[float], aside: float) -> Callable[[float], float]:
-    """A share of the axis further right."""
+    """The place of a value, moved right by this share of the axis."""
     if _is_wide(values):
         return lambda x: x * (values[-1] / values[0]) ** aside
     span = values[-1] - values[0] if len(values) > 1 else 1.0
@@ -174,7 +174,7 @@ def _style(line: Line) -> dict[str, Any]:
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
-    """A logarithmic axis where values span much, and the values themselves as its ticks."""
+    """A logarithmic axis where the values span a wide range, with the values as its ticks."""
     if not values:
         axes.set_xticks([])
         return
@@ -186,7 +186,7 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
 
 
 def _models_figure(results: SweepResults, score: Entry) -> str:
-    """The models below each other where nothing gives them an axis."""
+    """One model per line, where nothing was swept."""
     from matplotlib.figure import Figure
 
     shown = [each for each in results.summary if score.name in each.values]
@@ -209,7 +209,7 @@ def _models_figure(results: SweepResults, score: Entry) -> str:
 
 
 def legend(subplots: Sequence[Subplot]) -> list[tuple[str, str]]:
-    """The lines of all subplots: their names, and a piece of each as a PNG."""
+    """The lines of all subplots: (name, PNG of a piece of the line)."""
     from matplotlib.figure import Figure
 
     lines = {line.label: line for subplot in subplots for line in subplot.lines}

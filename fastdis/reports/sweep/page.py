@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdis.reports import page
-from fastdis.reports.comparison import ARROWS, direction
+from fastdis.reports.comparison import ARROWS, MISSING_NOTE, direction
 from fastdis.reports.sweep import figures
 from fastdis.reports.sweep.results import SweepResults
 from fastdis.reports.sweep.table import models_table, scores_of, sweep_table
@@ -50,6 +50,7 @@ def _context(results: SweepResults) -> dict[str, Any]:
         "sections": sections,
         "scores": scores,
         "table": sweep_table(results),
+        "missing_note": MISSING_NOTE,
         "seeds": len({row["seed"] for row in results.rows}),
         "subplots": subplots,
         "levels": any(line.level for subplot in subplots for line in subplot.lines),

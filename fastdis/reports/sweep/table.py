@@ -53,7 +53,7 @@ def _model(row: Row, results: SweepResults) -> list[Value]:
                 problem=row["error"] or "")  # fmt: skip
     loss = row["validation"].get("loss", row["train"].get("loss"))
     scores = [row["scores"].get(metric) for metric in results.metrics]
-    return [name, *(str(row[key]) for key in ("latent_dim", "seed", "epochs")),
+    return [name, str(row["latent_dim"]), str(row["seed"]), str(row["epochs"]),
             MISSING if loss is None else decimals(loss, 2),
             *(MISSING if score is None else decimals(score) for score in scores)]  # fmt: skip
 
