@@ -75,7 +75,7 @@ def train(options: argparse.Namespace) -> None:
     else:
         protocol = options.protocol or "sound"
         dataset = datasets.SynTone(protocol)
-    rank, processes = distributed.place()
+    rank, processes = distributed.rank_and_size()
     say = _say if rank == 0 else _say_nothing
     if rank:  # the first one warns of the same
         warnings.simplefilter("ignore")

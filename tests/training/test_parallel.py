@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from fastdis import _devices, _files, cli, datasets, train_many, training
 from fastdis.cli import parser
 from fastdis.training import checkpoints, distributed
-from fastdis.training.batches import clips_of
+from fastdis.training.batches import plan_batches
 from fastdis.training.config import COMPILE, DTYPES, MEMORY_FORMATS
 from tests import forks
 from tests.objectives.objective_data import one_thread
@@ -98,7 +98,7 @@ def test_two_processes_end_like_one(case, two):
 @pytest.mark.parametrize("case", CASES)
 def test_each_reads_its_part_of_every_batch_alone(case, two):
     name, _ = CASES[case]
-    clips = clips_of(*parts(name), Noted(), parallel_runs.how(case), 2)
+    clips = plan_batches(*parts(name), Noted(), parallel_runs.how(case), 2)
     read = []
     for rank in (0, 1):
         expected = []
@@ -200,8 +200,8 @@ def test_many_models_and_evaluation_are_for_one_process(monkeypatch):
     terms = training.evaluate(model.double(), objective.double(), Noted(), range(9))
     assert terms["loss"] > 0
     assert not torch.distributed.is_initialized()
-    monkeypatch.setattr(distributed, "_joined", lambda: True)
-    monkeypatch.setattr(distributed, "place", lambda: (1, 2))
+    monkeypatch.setattr(distributed, "_initialized", lambda: True)
+    monkeypatch.setattr(distributed, "rank_and_size", lambda: (1, 2))
     with pytest.raises(ValueError, match="train_many takes one process, got 2"):
         train_many(*parts(), Noted(), config(), seeds=[0, 1])
 

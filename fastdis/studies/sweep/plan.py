@@ -13,7 +13,7 @@ from fastdis import _files, _validation, datasets, models, objectives, training
 from fastdis.datasets import registry
 from fastdis.metrics.evaluation import names_of
 from fastdis.studies.recipe import alike
-from fastdis.training.batches import clips_of
+from fastdis.training.batches import plan_batches
 from fastdis.training.run_folder import folder_name
 
 # Of a TrainConfig, what a sweep sets by itself or what is said where it is run.
@@ -248,4 +248,4 @@ def _check_each_fits(
     for cell in {cell.group: cell for cell in cells}.values():
         model = models.build(settings.model, cell.latent_dim, dataset.feature_shape, seed=0)
         config = settings.train_config(cell.objective, path="")
-        clips_of(model, settings.objective(cell), dataset, config, 1)
+        plan_batches(model, settings.objective(cell), dataset, config, 1)
