@@ -12,10 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from fastdis import _devices, _files, cli, datasets, train_many, training
-from fastdis.cli import parser
 from fastdis.training import checkpoints, distributed
 from fastdis.training.batches import plan_batches
-from fastdis.training.config import COMPILE, DTYPES, MEMORY_FORMATS
 from tests import forks
 from tests.objectives.objective_data import one_thread
 from tests.training import parallel_runs
@@ -254,9 +252,3 @@ def test_seeds_and_choices_of_the_command_line(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main([*command, "--seed", "3"])
     assert "not allowed with argument" in capsys.readouterr().err
-
-
-def test_the_flags_take_what_the_configuration_takes():
-    assert parser.COMPILE == COMPILE
-    assert parser.MEMORY_FORMATS == MEMORY_FORMATS
-    assert parser.DTYPES == DTYPES
