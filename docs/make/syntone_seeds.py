@@ -14,7 +14,6 @@ import numpy as np
 import syntone_page
 
 from fastdis import _files, datasets, metrics, models, objectives, training
-from fastdis.studies.recipe import PLAIN
 from fastdis.studies.syntone import OBJECTIVES, PROTOCOLS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +30,7 @@ def train(folder, protocol, epochs, seeds):
         print(f"{protocol}: {name}", flush=True)
         config = training.TrainConfig(
             epochs=twice * epochs, batch_size=twice * 64, path=str(folder / protocol / name),
-            progress=False, **PLAIN,
+            progress=False,
         )  # fmt: skip
         objective = objectives.build(name, protocol=protocol)
         for result in training.train_many(model, objective, dataset, config, seeds=range(seeds)):

@@ -90,18 +90,19 @@ def loss_error(how: TrainConfig) -> float:
     """
     from fastdis._bench.plain_torch import Reference
     from fastdis.training import check_device
-    from fastdis.training.batches import clips_of
-    from fastdis.training.loader import Feed
-    from fastdis.training.step import Plan
+    from fastdis.training.batches import plan_batches
+    from fastdis.training.loader import Loader
+    from fastdis.training.plan import ExecutionPlan
 
     dataset = three_batches().in_memory()
     model, objective = model_and_objective()
     reference = Reference(model)
-    feed = Feed(dataset, check_device("cpu"), Plan("contiguous"), (1, model.latent_dim))
-    batches = clips_of(model, objective, dataset, how, 1).epoch(how.seed, 0)
+    plan, noise_shape = ExecutionPlan("contiguous"), (1, model.latent_dim)
+    data_loader = Loader(dataset, check_device("cpu"), plan, noise_shape)
+    batches = plan_batches(model, objective, dataset, how, 1).epoch(how.seed, 0)
     losses = [
         reference.step(batch.x[0], batch.noise[0, 0]) * len(batch)
-        for batch in feed.training([batches], [how.seed], epoch=0, first=0)
+        for batch in data_loader.training([batches], [how.seed], epoch=0, first=0)
     ]
     expected = sum(losses) / len(dataset)
     found: float = epoch(dataset, how)().history[0]["train"]["loss"]

@@ -248,13 +248,13 @@ def _positions(positions: int | None, latent_dim: int, steps: int) -> int:
     fits = [n for n in range(1, min(latent_dim, steps) + 1) if latent_dim % n == 0]
     if positions is None:
         return max(n for n in fits if n <= MOST_POSITIONS)
-    told = _validation.integer("positions", positions)
-    if told not in fits:
+    count = _validation.integer("positions", positions)
+    if count not in fits:
         raise ValueError(
             f"positions takes one of {', '.join(map(str, fits))}, the divisors of latent_dim "
-            f"{latent_dim} up to the {steps} steps, got {told}"
+            f"{latent_dim} up to the {steps} steps, got {count}"
         )
-    return told
+    return count
 
 
 def _stretches(positions: int, steps: int) -> Tensor:

@@ -49,7 +49,7 @@ class Conv1dVAE(VAE):
     channels
         Output channels of each convolution with a stride.
     kernel_size
-        Of all convolutions, odd and not below the largest stride, lest samples be skipped.
+        Of all convolutions, odd and not below the largest stride, so that no sample is skipped.
     strides
         One for each of ``channels``. A sequence of n steps has ceil(n / stride) afterwards.
     dilations

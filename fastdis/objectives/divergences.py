@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastdis.objectives.base import Rows, at_least_float32, enough
+from fastdis.objectives.base import Reduction, at_least_float32, enough
 
 
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
@@ -21,14 +21,14 @@ def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
 
 
 def kl_divergence(
-    mean: Tensor, logvar: Tensor, rows: Rows | None = None, free_bits: Tensor | None = None
+    mean: Tensor, logvar: Tensor, rows: Reduction | None = None, free_bits: Tensor | None = None
 ) -> Tensor:
     """KL(q(z|x) || N(0, I)) in nats, summed over codes and averaged over the batch, in float32.
 
     With ``free_bits`` the sum over codes of max(free_bits, mean over the batch): below so many nats
     a code is free (Kingma et al. 2016, eq. 15, with each code as a group).
     """
-    rows = rows or Rows()
+    rows = rows or Reduction()
     each = gaussian_kl(mean, logvar)
     if free_bits is None:
         return rows.mean(each.sum(dim=1))

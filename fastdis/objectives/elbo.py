@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fastdis import _validation
 from fastdis.objectives import schedules
-from fastdis.objectives.base import PROTOCOLS, Objective, Rows
+from fastdis.objectives.base import PROTOCOLS, Objective, Reduction
 from fastdis.objectives.divergences import gaussian_kl, kl_divergence
 from fastdis.objectives.likelihoods import FLOOR, LIKELIHOODS, VARIANCE, raw_of, reconstruction
 
@@ -87,14 +87,14 @@ class ELBO(Objective):
         super().__init__(name, protocol)
         for key in options:
             _validation.choice(f"options of {name!r}", key, self.shared)
-        told = {key: options.get(key, _DEFAULTS[key]) for key in self.shared}
-        self._set_likelihood(told["likelihood"], told["variance"])
-        if "kl_schedule" in told:
-            self._set_schedule(told["kl_schedule"], told["kl_steps"])
+        settings = {key: options.get(key, _DEFAULTS[key]) for key in self.shared}
+        self._set_likelihood(settings["likelihood"], settings["variance"])
+        if "kl_schedule" in settings:
+            self._set_schedule(settings["kl_schedule"], settings["kl_steps"])
         self.register_buffer("free_bits", None)
-        if _validation.number("free_bits", told.get("free_bits", 0.0), minimum=0.0) > 0.0:
-            self._weight("free_bits", told["free_bits"])
-        self.options = {key: self.options.get(key, told[key]) for key in told}
+        if _validation.number("free_bits", settings.get("free_bits", 0.0), minimum=0.0) > 0.0:
+            self._weight("free_bits", settings["free_bits"])
+        self.options = {key: self.options.get(key, settings[key]) for key in settings}
         if protocol == "published":
             self._hold_to_the_reference()
 
@@ -135,13 +135,15 @@ class ELBO(Objective):
                     f"code, got {value!r}"
                 )
 
-    def _reconstruction(self, x: Tensor, x_hat: Tensor, rows: Rows | None = None) -> Tensor:
-        """The cost of the reconstruction of these rows, a scalar."""
-        rows = rows or self.rows
+    def _reconstruction(
+        self, x: Tensor, x_hat: Tensor, reduction: Reduction | None = None
+    ) -> Tensor:
+        """The cost of the reconstruction of these clips, a scalar."""
+        reduction = reduction or self.reduction
         if self.protocol == "published":
-            return reconstruction(x, x_hat, self.protocol, rows=rows)
+            return reconstruction(x, x_hat, self.protocol, rows=reduction)
         spread = self.variance if self.raw_variance is None else self.raw_variance
-        return LIKELIHOODS[self.likelihood](x, x_hat, spread, rows)
+        return LIKELIHOODS[self.likelihood](x, x_hat, spread, reduction)
 
     @property
     def anneals(self) -> bool:
@@ -154,9 +156,13 @@ class ELBO(Objective):
             return cost
         return schedules.RISING[self.kl_schedule](step, self.kl_steps) * cost
 
-    def _kl(self, mean: Tensor, logvar: Tensor, step: Tensor, rows: Rows | None = None) -> Tensor:
-        """The KL divergence of these rows, a scalar, with its free bits and annealed."""
-        return self._annealed(kl_divergence(mean, logvar, rows or self.rows, self.free_bits), step)
+    def _kl(
+        self, mean: Tensor, logvar: Tensor, step: Tensor, reduction: Reduction | None = None
+    ) -> Tensor:
+        """The KL divergence of these clips, a scalar, with its free bits and annealed."""
+        return self._annealed(
+            kl_divergence(mean, logvar, reduction or self.reduction, self.free_bits), step
+        )
 
 
 class VAE(ELBO):
@@ -223,7 +229,7 @@ class AnnealedVAE(ELBO):
         """Terms ``reconstruction`` and ``kl`` (gamma times its distance from C)."""
         x_hat, mean, logvar, _ = model(x, noise[0])
         capacity = self.capacity * schedules.linear(step, self.steps)
-        divergence = self.rows.gather(gaussian_kl(mean, logvar)).sum(dim=1).mean()
+        divergence = self.reduction.gather(gaussian_kl(mean, logvar)).sum(dim=1).mean()
         return {
             "reconstruction": self._reconstruction(x, x_hat),
             "kl": self.gamma * (divergence - capacity).abs(),

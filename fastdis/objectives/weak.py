@@ -91,18 +91,21 @@ class AdaGVAE(ELBO):
 
     def costs(self, model: Any, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
         """Terms ``reconstruction`` and ``kl`` (times beta), averaged over all clips."""
-        halves = self.rows.halves(len(x))
+        halves = self.reduction.halves(len(x))
         mean, logvar = map(at_least_float32, model.encode(x))
-        one, two = ((rows.gather(mean[half]), rows.gather(logvar[half])) for half, rows in halves)
+        one, two = (
+            (reduction.gather(mean[half]), reduction.gather(logvar[half]))
+            for half, reduction in halves
+        )
         enough(len(one[0]), self.smallest_batch // 2, what="half a batch")
         errors, divergences = [], []
-        for (half, rows), (mean, logvar) in zip(
+        for (half, reduction), (mean, logvar) in zip(
             halves, with_shared_codes(one, two, self.changed), strict=True
         ):
-            mean, logvar = rows.share(mean), rows.share(logvar)
+            mean, logvar = reduction.share(mean), reduction.share(logvar)
             x_hat = model.decode(model.sample(mean, logvar, noise[0, half]))
-            errors.append(self._reconstruction(x[half], x_hat, rows))
-            divergences.append(self._kl(mean, logvar, step, rows))
+            errors.append(self._reconstruction(x[half], x_hat, reduction))
+            divergences.append(self._kl(mean, logvar, step, reduction))
         return {
             "reconstruction": 0.5 * (errors[0] + errors[1]),
             "kl": self.beta * (0.5 * (divergences[0] + divergences[1])),

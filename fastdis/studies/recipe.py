@@ -1,26 +1,23 @@
-"""Steps that studies share: train a model an objective, score it by protocols and the panel."""
+"""Steps that studies share: begin and finish a run folder, score a model."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from fastdis import _files, _validation, datasets, models, objectives, training
+from fastdis import _files, _validation, datasets, training
 from fastdis.metrics import METRICS, SCORED_BY, code_information, evaluate_model, panel
 from fastdis.metrics.evaluation import names_of
 from fastdis.reports import Results, summary
 from fastdis.training.run_folder import LAST
 
 BOOTSTRAP = 1000  # resamples for the confidence intervals of the panel
-# Not left to the clock, so that a study comes out alike each time.
-PLAIN: dict[str, Any] = {"compile": "never", "memory_format": "channels_last", "dtype": "float32"}
-
 
 STUDY, SUMMARY = "study.json", "results.json"
 
@@ -69,59 +66,6 @@ def finish(folder: Path, results: Results, device: str) -> None:
     if device.startswith("cuda"):
         name = torch.cuda.get_device_name(device)
     _files.write_json(folder / SUMMARY, {"device": name, **summary(results)})
-
-
-def train_all(
-    dataset: datasets.Dataset, folder: Path, names: Sequence[str], *, protocol: str, epochs: int,
-    batch_size: int = 64, latent_dim: int = 8, seed: int = 0, model: str = "conv3",
-    device: str = "cpu", progress: bool = True, say: Callable[[str], None] = print, **config: Any,
-) -> dict[str, training.TrainResult]:  # fmt: skip
-    """Train a model for each objective, each in its own run folder, each resumable."""
-    results = {}
-    for name in names:
-        say(f"{_validation.protocol_title(protocol)}: training {name}")
-        results[name] = training.train(
-            models.build(model, latent_dim, dataset.feature_shape, seed=seed),
-            objectives.build(name, protocol=protocol),
-            dataset,
-            training.TrainConfig(
-                **alike(name, epochs, batch_size), seed=seed, device=device, progress=progress,
-                path=str(folder / name), **config,
-            ),
-        )  # fmt: skip
-    return results
-
-
-def train_seeds(
-    dataset: datasets.Dataset, folder: Path, names: Sequence[str], seeds: Sequence[int], *,
-    protocol: str, epochs: int, batch_size: int = 64, latent_dim: int = 8, model: str = "conv3",
-    say: Callable[[str], None] = print, **config: Any,
-) -> dict[str, list[training.TrainResult]]:  # fmt: skip
-    """As :func:`train_all`, a model for every seed, in step; run folders such as ``vae/seed=0``."""
-    results = {}
-    for name in names:
-        shown = _validation.protocol_title(protocol)
-        say(f"{shown}: training {name}, seeds {', '.join(map(str, seeds))}")
-        results[name] = training.train_many(
-            models.build(model, latent_dim, dataset.feature_shape, seed=0),
-            objectives.build(name, protocol=protocol),
-            dataset,
-            training.TrainConfig(
-                **alike(name, epochs, batch_size), path=str(folder / name), **config
-            ),
-            seeds=seeds,
-        )
-    return results
-
-
-def alike(name: str, epochs: int, batch_size: int) -> dict[str, Any]:
-    """Epochs and batch with which an objective's model learns as much as the others'.
-
-    FactorVAE gets twice the batch, as it splits it, and twice the epochs, so that its VAE takes as
-    many steps of as many clips as the others; so does the reference.
-    """
-    twice = 2 if name == "factor_vae" else 1
-    return {"epochs": twice * epochs, "batch_size": twice * batch_size}
 
 
 def score(

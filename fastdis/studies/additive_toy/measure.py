@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from fastdis import _files, datasets, metrics, models, objectives, training
 from fastdis.datasets.representations import DYNAMIC_RANGE_DB
 from fastdis.studies.additive_toy.grid import BETAS, IMAGES, LEARNING_RATE, NATS, Group
-from fastdis.studies.recipe import PLAIN
 from fastdis.training.batches import split
 from fastdis.training.run_folder import folder_name
 
@@ -115,7 +114,7 @@ def make(
         data.dataset,
         training.TrainConfig(
             epochs=epochs, batch_size=batch_size, learning_rate=LEARNING_RATE, device=device,
-            progress=False, path=str(folder) if keep else None, **PLAIN,
+            progress=False, path=str(folder) if keep else None,
         ),
         seeds=[seed], grid={"beta": list(BETAS)}, engine="threads",
     )  # fmt: skip

@@ -12,8 +12,8 @@ from typing import Any
 from fastdis import _files, _validation, datasets, models, objectives, training
 from fastdis.datasets import registry
 from fastdis.metrics.evaluation import names_of
-from fastdis.studies.recipe import alike
-from fastdis.training.batches import clips_of
+from fastdis.training.batches import plan_batches
+from fastdis.training.per_objective import equal_budget
 from fastdis.training.run_folder import folder_name
 
 # Of a TrainConfig, what a sweep sets by itself or what is said where it is run.
@@ -78,7 +78,7 @@ class Settings:
 
     def train_config(self, objective: str, **where: Any) -> training.TrainConfig:
         """How the models of an objective are trained."""
-        sizes = alike(objective, self.config["epochs"], self.config["batch_size"])
+        sizes = equal_budget(objective, self.config["epochs"], self.config["batch_size"])
         return training.TrainConfig(**{**self.config, **sizes, **where})
 
     def objective(self, cell: Cell) -> objectives.Objective:
@@ -248,4 +248,4 @@ def _check_each_fits(
     for cell in {cell.group: cell for cell in cells}.values():
         model = models.build(settings.model, cell.latent_dim, dataset.feature_shape, seed=0)
         config = settings.train_config(cell.objective, path="")
-        clips_of(model, settings.objective(cell), dataset, config, 1)
+        plan_batches(model, settings.objective(cell), dataset, config, 1)

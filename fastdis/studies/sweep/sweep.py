@@ -13,6 +13,7 @@ from fastdis.reports.sweep.results import SweepResults, write_tables
 from fastdis.studies.sweep import dask_cluster
 from fastdis.studies.sweep.cells import Row, Workplace, make
 from fastdis.studies.sweep.plan import Cell, Plan, plan
+from fastdis.training.config import with_tune
 
 SWEEP = "sweep.json"
 ENGINES = ("process", "dask")
@@ -133,7 +134,7 @@ def _hold_against(folder: Path, told: Plan) -> None:
     file = folder / SWEEP
     if file.exists():
         with _files.reading(file, "a sweep", (AttributeError, TypeError, KeyError)):
-            before = dict(_files.read_json(file, "a sweep"))
+            before = with_tune(_files.read_json(file, "a sweep"), now)
             _compare(folder, before, now)
     _files.write_json(file, now)
 

@@ -17,8 +17,9 @@ import numpy as np
 
 from fastdis import _files, _validation, datasets, metrics, objectives, training
 from fastdis.reports import ModelResult, Results
-from fastdis.studies.recipe import PLAIN, STUDY, finish, preset_of, repeat, score, start, train_all
+from fastdis.studies.recipe import STUDY, finish, preset_of, repeat, score, start
 from fastdis.studies.syntone.paper import EXPLANATION, TABLE_1
+from fastdis.training.per_objective import train_all
 
 OBJECTIVES = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
 PROTOCOLS = ("published", "sound")
@@ -77,7 +78,7 @@ def run(
         trained = train_all(
             dataset, folder / protocol, OBJECTIVES, protocol=protocol, epochs=size.epochs,
             batch_size=size.batch_size, latent_dim=size.latent_dim, seed=seed, device=device,
-            progress=progress, say=say, **PLAIN,
+            progress=progress, say=say,
         )  # fmt: skip
         for name, result in trained.items():
             say(f"{_validation.protocol_title(protocol)}: scoring {name}")
