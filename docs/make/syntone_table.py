@@ -23,8 +23,8 @@ METRICS = {
 COLUMNS = {
     "as printed in the paper": None,
     "published protocol, published scoring": ("published", "published"),
-    "the same models, scored right": ("published", "standard"),
-    "sound protocol, scored right": ("sound", "standard"),
+    "the same models, standard scoring": ("published", "standard"),
+    "corrected protocol, standard scoring": ("sound", "standard"),
 }
 
 
@@ -33,8 +33,8 @@ def cell(score):
 
 
 def main(file):
-    told = json.loads(Path(file).read_text())
-    scores = {(m["protocol"], m["name"]): m["scores"] for m in told["models"]}
+    results = json.loads(Path(file).read_text())
+    scores = {(m["protocol"], m["name"]): m["scores"] for m in results["models"]}
     print("|  |  | " + " | ".join(METRICS.values()) + " |")
     print("|---" * (2 + len(METRICS)) + "|")
     for title, column in COLUMNS.items():
