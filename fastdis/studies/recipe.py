@@ -23,7 +23,7 @@ STUDY, SUMMARY = "study.json", "results.json"
 
 
 def preset_of(preset: Any, presets: Mapping[str, Any]) -> Any:
-    """The size of a run, by its name or as it is."""
+    """The preset of that name, or ``preset`` itself if it is none."""
     if isinstance(preset, str):
         return presets[_validation.choice("preset", preset, presets)]
     return preset
@@ -42,26 +42,26 @@ def repeat(study: str, size: Any, presets: Mapping[str, Any], seed: int, **optio
     return f"python -c {shlex.quote(f'from fastdis.studies import {module} as s; {code}')}"
 
 
-def start(folder: Path, told: dict[str, Any], device: str) -> None:
-    """Say in the run folder what the study is of; it goes on from there alone.
+def start(folder: Path, options: dict[str, Any], device: str) -> None:
+    """Write the study's options to its run folder; only the same options resume it.
 
     Raises
     ------
     RuntimeError
-        If the device is not there.
+        If the device is not available.
     TypeError, ValueError
         If the seed is out of its range, or the folder holds a run of other options.
     """
-    _validation.integer("seed", told["seed"], 0, 2**32 - 1)
+    _validation.integer("seed", options["seed"], 0, 2**32 - 1)
     training.check_device(device)
     file = folder / STUDY
-    if file.exists() and _files.read_json(file, "a study") != told:
+    if file.exists() and _files.read_json(file, "a study") != options:
         raise ValueError(f"path {folder} holds a run of other options; name another folder")
-    _files.write_json(file, told)
+    _files.write_json(file, options)
 
 
 def finish(folder: Path, results: Results, device: str) -> None:
-    """Keep the figures of a study where other runs and machines are compared with them."""
+    """Write the numbers of a study as JSON, to compare runs and machines."""
     name = f"CPU, {os.cpu_count()} cores"
     if device.startswith("cuda"):
         name = torch.cuda.get_device_name(device)
@@ -75,9 +75,9 @@ def score(
 ) -> dict[str, Any]:  # fmt: skip
     """Score the model of a run folder and write the scores into it.
 
-    By both protocols over several ``runs`` (:func:`fastdis.metrics.evaluate_model`; none for 0),
-    and once by the whole ``"panel"``, or by ``metrics`` of it (:func:`fastdis.metrics.panel`).
-    Scores that are there are returned as they are, if the same was asked of the same weights.
+    By both protocols over ``runs`` evaluation runs (:func:`fastdis.metrics.evaluate_model`; none
+    for 0), and once by the whole panel, or by ``metrics`` of it (:func:`fastdis.metrics.panel`).
+    Scores of the same weights by the same options are read from the folder, if it has them.
     """
     file = folder / file_name
     names = list(METRICS) if metrics is None else names_of(metrics)
@@ -90,12 +90,12 @@ def score(
         if isinstance(before, dict) and before.get("asked") == asked:
             return before
     codes = training.encode(model, dataset, np.arange(len(dataset)))
-    told: dict[str, Any] = {
+    scores: dict[str, Any] = {
         convention: evaluate_model(codes, dataset, convention=convention, runs=runs, seed=seed)
         for convention in (SCORED_BY if runs else ())
     }
-    told["panel"] = panel(codes, dataset, metrics=names, seed=seed, bootstrap=bootstrap).to_dict()
-    told["mutual_information"] = code_information(codes, dataset).tolist()
-    told["asked"] = asked
-    _files.write_json(file, told)
-    return told
+    scores["panel"] = panel(codes, dataset, metrics=names, seed=seed, bootstrap=bootstrap).to_dict()
+    scores["mutual_information"] = code_information(codes, dataset).tolist()
+    scores["asked"] = asked
+    _files.write_json(file, scores)
+    return scores

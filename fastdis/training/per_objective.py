@@ -70,9 +70,8 @@ def train_seeds(
     """
     results = {}
     for name in names:
-        say(
-            f"{_validation.protocol_title(protocol)}: training {name}, seeds {', '.join(map(str, seeds))}"
-        )
+        shown = _validation.protocol_title(protocol)
+        say(f"{shown}: training {name}, seeds {', '.join(map(str, seeds))}")
         results[name] = train_many(
             models.build(model, latent_dim, dataset.feature_shape, seed=0),
             objectives.build(name, protocol=protocol),
