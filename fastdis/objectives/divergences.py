@@ -79,9 +79,9 @@ def kl_decomposition(
     Chen et al. (2018), eq. 2, from the posteriors of one batch of B >= 2 by minibatch-weighted
     (``"mws"``) or minibatch-stratified sampling (``"mss"``). Stratified weights sum to 1. Weighted
     ones are 1 / (N B) and sum to 1 / N, so that each log density but the posterior's is low by
-    log N: where many posteriors of the batch reach a code, ``"mws"`` tells a mutual information
+    log N: where many posteriors of the batch reach a code, ``"mws"`` gives a mutual information
     that is high by log N, a total correlation that is high by (D - 1) log N, and a dimension-wise
-    KL that is low by D log N. Gradients and the sum of the three are not touched.
+    KL that is low by D log N. Gradients and the sum of the three are right.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""The evidence lower bound, what its objectives share, and the plain ones: VAE, beta-VAE, capacity.
+"""The evidence lower bound (ELBO) and its options; VAE, beta-VAE and annealed VAE.
 
-An ELBO is a likelihood and a KL divergence; how either is written is an option of all of them.
+An ELBO is a reconstruction by a likelihood, and a KL divergence.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Fit(TypedDict, total=False):
 
 
 class Annealing(Fit, total=False):
-    """And of the weight that the KL divergence has as training goes on."""
+    """Options of the likelihood, and of the weight of the KL divergence."""
 
     kl_schedule: str
     kl_steps: int | None
 
 
 class Shared(Annealing, total=False):
-    """And of what of it is free."""
+    """Options of the likelihood, of the weight of the KL divergence, and its free bits."""
 
     free_bits: float
 
@@ -66,7 +66,7 @@ class ELBO(Objective):
         ``kl_steps`` steps (Bowman et al. 2016); ``"cyclical"``, in cycles of ``kl_steps`` steps
         (Fu et al. 2019).
     kl_steps
-        An integer for these two; None for a constant weight.
+        An integer for a linear or cyclical schedule; None for a constant weight.
     free_bits
         Nats of KL that each code has for free, as a mean over the batch (Kingma et al. 2016).
 
@@ -77,7 +77,7 @@ class ELBO(Objective):
         reference code and ``protocol="published"``.
     """
 
-    shared: tuple[str, ...] = tuple(_DEFAULTS)  # those that a subclass takes
+    shared: tuple[str, ...] = tuple(_DEFAULTS)  # the options that a subclass takes
     variance: Tensor | None
     raw_variance: nn.Parameter | None
     kl_steps: Tensor
@@ -96,7 +96,7 @@ class ELBO(Objective):
             self._weight("free_bits", settings["free_bits"])
         self.options = {key: self.options.get(key, settings[key]) for key in settings}
         if protocol == "published":
-            self._hold_to_the_reference()
+            self._check_published_options()
 
     def _set_likelihood(self, likelihood: str, variance: float) -> None:
         self.likelihood = _validation.choice("likelihood", likelihood, LIKELIHOODS)
@@ -127,11 +127,11 @@ class ELBO(Objective):
         else:  # a cycle takes two steps, as the weight of its first is 0
             self._count("kl_steps", steps, 2 if schedule == "cyclical" else 1)  # type: ignore[arg-type]
 
-    def _hold_to_the_reference(self) -> None:
+    def _check_published_options(self) -> None:
         for key, value in self.options.items():
             if key != "variance" and value != _DEFAULTS[key]:
                 raise ValueError(
-                    f"protocol 'published' takes {key} {_DEFAULTS[key]!r} alone, as the reference "
+                    f"protocol 'published' takes {key} {_DEFAULTS[key]!r} only, as the reference "
                     f"code, got {value!r}"
                 )
 

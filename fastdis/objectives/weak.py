@@ -17,11 +17,11 @@ Posterior = tuple[Tensor, Tensor]
 
 
 def free_codes(one: Posterior, two: Posterior, changed: int | None) -> Tensor:
-    """Which codes of each pair are taken to have changed, bool ``(B, D)``.
+    """The codes of each pair that are assumed to have changed, bool ``(B, D)``.
 
     Locatello et al. (2020): where delta_d = KL(q(z_d|x1) || q(z_d|x2)) is large, in this direction,
-    as in their code. Of a known number, exactly as many, the largest; else those that reach half
-    way from the smallest to the largest of the pair. No gradient passes through the choice.
+    as in their code: the ``changed`` largest, or, if that is None, those above the midpoint of the
+    pair's smallest and largest. No gradient passes through the choice.
     """
     delta = kl_between(*one, *two)
     if changed is None:
@@ -34,7 +34,7 @@ def free_codes(one: Posterior, two: Posterior, changed: int | None) -> Tensor:
 def with_shared_codes(
     one: Posterior, two: Posterior, changed: int | None
 ) -> tuple[Posterior, Posterior]:
-    """The posteriors of pairs ``(mean, logvar)``, each ``(B, D)``, the average where they agree.
+    """The posteriors of pairs ``(mean, logvar)``, each ``(B, D)``, averaged over unchanged codes.
 
     The average has the mean of the means and the mean of the variances (the group VAE of Hosoya
     2019, which gives Ada-GVAE its G).
@@ -54,8 +54,8 @@ class AdaGVAE(ELBO):
 
     Locatello et al. (2020), Ada-GVAE. The second half of a batch holds the partners of the first.
     Both are encoded, codes that did not change get the average posterior, and the two evidence
-    lower bounds are averaged. Where a batch is split over processes, the posteriors come together,
-    so that partners may lie in different ones.
+    lower bounds are averaged. Where a batch is split over processes, the posteriors are gathered,
+    as partners may be in different processes.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class AdaGVAE(ELBO):
         self.options["changed"] = self.changed
 
     def prepare(self, latent_dim: int, n_data: int) -> None:
-        """Hold ``changed`` against the size of the code.
+        """Check ``changed`` against the size of the code.
 
         Raises
         ------

@@ -1,6 +1,7 @@
 """The command line: the reference's flags, YAML, quick help, errors without a traceback."""
 
 import dataclasses
+import functools
 import json
 import subprocess
 import sys
@@ -250,11 +251,14 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_a_whole_study_in_small_resumes_and_reports(tmp_path, capsys):
+def test_a_whole_study_in_small_resumes_and_reports(tmp_path, capsys, monkeypatch):
     from fastdis import reports
     from fastdis.studies import syntone
+    from fastdis.studies.syntone import study
 
-    size = syntone.Preset(num_freqs=6, num_amps=4, epochs=1, runs=2, batch_size=16, latent_dim=4)
+    few_resamples = functools.partial(study.score, bootstrap=20)
+    monkeypatch.setattr(study, "score", few_resamples)
+    size = syntone.Preset(num_freqs=4, num_amps=4, epochs=1, runs=2, batch_size=16, latent_dim=3)
     said = []
     results = syntone.run(tmp_path / "s", preset=size, progress=False, say=said.append)
     assert len(results.models) == 8
