@@ -129,7 +129,7 @@ def in_chunks(
 def product(a: Tensor, b: Tensor) -> Tensor:
     """The float32 matrix product in full precision, whatever autocast or the user's settings say.
 
-    Where torch was told to round float32 factors to TF32 or bfloat16, it is taken in float64.
+    Where torch is set to round float32 factors to TF32 or bfloat16, it is taken in float64.
     """
     try:
         full = torch.get_float32_matmul_precision() == "highest"

@@ -127,7 +127,7 @@ class Additive(Module):
         )
 
     def _sum(self, frequency: Tensor, amplitude: Tensor, decay: Tensor, phase: Tensor) -> Tensor:
-        # Just short of the limit, lest rounding let in a partial at the limit.
+        # Just short of the limit, so that rounding lets in no partial at the limit.
         muted = frequency >= self.sample_rate / 2 * (1 - 1e-12)
         amplitude = amplitude.masked_fill(muted, 0).float()[:, :, None]
         real_part, imaginary = _phasors(frequency, decay, phase / (2 * math.pi), self.block)
