@@ -5,8 +5,8 @@ With t = t0 + t1, a partial is the imaginary part of a product of two phasors,
     amplitude exp(-decay t) sin(2 pi frequency t + phase) = Im(Z(t0) W(t1)),
     Z = amplitude exp(-decay t0 + i (2 pi frequency t0 + phase)),  W = exp((2 pi i f - decay) t1),
 
-so that the samples of a clip, laid out as a block a row, are [Re Z, Im Z] [Im W; Re W]: the sum
-over the partials is the inner dimension, and sines are taken at the blocks' ends alone.
+so that the samples of a clip, laid out with one block per row, are [Re Z, Im Z] [Im W; Re W]: the
+sum over the partials is the inner dimension, and sines are only taken at the blocks' ends.
 """
 
 from __future__ import annotations

@@ -208,7 +208,7 @@ def test_filters_are_checked_as_by_the_function(options):
         (torch.zeros(4000, dtype=torch.complex64), TypeError, "y takes a tensor of floating"),
         (torch.zeros(1, 2, 4000), ValueError, r"y takes 1 or 2 dimension\(s\), got shape"),
         (torch.zeros(()), ValueError, r"y takes 1 or 2 dimension\(s\), got shape"),
-        (torch.zeros(3, 0), ValueError, "y takes at least one sample a clip, got none"),
+        (torch.zeros(3, 0), ValueError, "y takes at least one sample per clip, got none"),
         (torch.zeros(3, 1024), ValueError, "pad_mode='reflect' with n_fft=2048 takes clips"),
         (torch.zeros(3, 4000, device="meta"), ValueError, "y takes a tensor on cpu, where this"),
     ],

@@ -123,7 +123,7 @@ def norm_of(values: NDArray[np.float64], norm: float | None) -> float:
 def band(
     shape: Shape, radians: float, length: float, period: int
 ) -> tuple[int, NDArray[np.float64]]:
-    """The first line, and the spectrum from it on, of a filter at ``radians`` a sample."""
+    """The first line, and the spectrum from it on, of a filter at ``radians`` per sample."""
     lines = period // 2 + 1
     middle, half = radians / (2 * np.pi) * period, 48 * period / length
     spare = 2 * period / length  # the two outermost side lobes have to be below the limit
