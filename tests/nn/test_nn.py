@@ -12,6 +12,7 @@ import torch
 
 from fastdis import features, nn, synthesis
 from fastdis.nn import _tensors
+from tests.ids import text_of
 from tests.torch_devices import on
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*mel filters hold no")
@@ -43,7 +44,7 @@ FRAMINGS = [
 ]
 
 
-@pytest.fixture(params=FRAMINGS, ids=str)
+@pytest.fixture(params=FRAMINGS, ids=text_of)
 def framed(request, rng):
     samples, options = request.param
     noise = rng.standard_normal((3, samples)).astype(np.float32)
