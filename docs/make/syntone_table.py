@@ -1,4 +1,4 @@
-"""Print the README's score table from a committed results file of the SynTone study.
+"""Print the score table of docs/results.md from a committed results file of the SynTone study.
 
 The file is the ``results.json`` that ``fastdis run --preset paper`` writes into its run folder.
 """
@@ -23,8 +23,8 @@ METRICS = {
 COLUMNS = {
     "as printed in the paper": None,
     "published protocol, published scoring": ("published", "published"),
-    "the same models, scored right": ("published", "standard"),
-    "sound protocol, scored right": ("sound", "standard"),
+    "the same models, standard scoring": ("published", "standard"),
+    "corrected protocol, standard scoring": ("sound", "standard"),
 }
 
 

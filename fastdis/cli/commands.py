@@ -71,9 +71,9 @@ def train(options: argparse.Namespace) -> None:
 
     training.check_device(options.device)
     if options.dataset:
-        dataset, protocol = registry.open_set(options.dataset, options.protocol)
+        dataset, protocol = registry.open_stored(options.dataset, options.protocol)
     else:
-        protocol = options.protocol or "sound"
+        protocol = options.protocol or "corrected"
         dataset = datasets.SynTone(protocol)
     rank, processes = distributed.place()
     say = _say if rank == 0 else _say_nothing
@@ -185,7 +185,7 @@ def info(options: argparse.Namespace) -> None:
         print(textwrap.fill(line, 88, subsequent_indent="    "))
     if options.audit:
         print()
-        print(fastdis.datasets.audit(registry.open_set(options.audit)[0]))
+        print(fastdis.datasets.audit(registry.open_stored(options.audit)[0]))
 
 
 def _say_nothing(text: str) -> None:

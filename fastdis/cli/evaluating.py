@@ -103,7 +103,7 @@ def models(
         key = f"{dataset} {result.objective.protocol}" if dataset else str(told)
         if key not in sets:
             if dataset:
-                source, _ = registry.open_set(dataset, result.objective.protocol)
+                source, _ = registry.open_stored(dataset, result.objective.protocol)
             else:
                 source = datasets.build(told)
             sets[key] = source.in_memory()
@@ -144,7 +144,7 @@ def files(
 
 
 def _table(scores: dict[str, Any]) -> str:
-    lines = [f"{'':<22}{'as published':>18}{'sound':>18}"]
+    lines = [f"{'':<22}{'as published':>18}{'standard':>18}"]
     for name in {**scores["standard"], **scores["published"]}:
         cells = [scores[convention].get(name) for convention in ("published", "standard")]
         texts = [f"{c[0]:.3f} ± {c[1]:.3f}" if c else "–" for c in cells]

@@ -16,6 +16,10 @@ MODELS = ("conv3", "conv4", "mlp", "cnn", "conv1d", "conv1d_dilated", "attention
 OBJECTIVES = (*STUDIED, "annealed_vae", "dip_vae_i", "dip_vae_ii", "info_vae", "ada_gvae")
 ESTIMATORS = ("plugin", "miller_madow", "kraskov")
 CONVENTIONS = ("standard", "disentanglement_lib", "ubisoft", "published")
+# "sound" is the former name of "corrected", and is taken without being shown.
+PROTOCOLS: dict[str, Any] = {
+    "choices": ("published", "corrected", "sound"), "metavar": "{published,corrected}",
+}  # fmt: skip
 COMPILE = ("never", "always", "measure")
 
 
@@ -85,8 +89,8 @@ def command_parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--protocol",
-        choices=("published", "sound"),
-        help="[default: the shards' own, published for an .npz file, sound without --dataset]",
+        **PROTOCOLS,
+        help="[default: the shards' own, published for an .npz file, corrected without --dataset]",
     )
     train.add_argument(
         "--model", default="conv3", choices=MODELS,
@@ -178,9 +182,7 @@ def command_parser() -> argparse.ArgumentParser:
 
 
 def _add_grid(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--variant", default="published", choices=("published", "sound"), help="of the data set"
-    )
+    parser.add_argument("--variant", default="published", **PROTOCOLS, help="of the data set")
     parser.add_argument("--sample_rate", type=int, default=16000, help="in Hz")
     parser.add_argument("--freq_start", type=float, default=440.0, help="in Hz")
     parser.add_argument("--freq_end", type=float, help="in Hz [default: the variant's]")

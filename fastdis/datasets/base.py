@@ -126,7 +126,7 @@ class Dataset(ABC):
         """The same set with every feature in the memory of a device.
 
         :class:`SynTone` is rendered and analysed there, in float32 by another arithmetic than the
-        kernels': its features are within 1e-5 of theirs as published, 1e-4 (of 80 dB) if sound.
+        kernels': its features are within 1e-5 of theirs as published, 1e-4 (of 80 dB) if corrected.
         Those of other sets are copied, bit for bit.
 
         Parameters

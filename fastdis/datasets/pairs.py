@@ -53,7 +53,7 @@ class Pairs:
     Examples
     --------
     >>> from fastdis.datasets import SynTone
-    >>> data = SynTone("sound", num_freqs=5, num_amps=4)
+    >>> data = SynTone("corrected", num_freqs=5, num_amps=4)
     >>> rows = Pairs(data, changed=2).partners([0, 1, 2], seed=0)
     >>> (data.table(rows).levels != data.table([0, 1, 2]).levels).sum(axis=1)
     array([2, 2, 2])

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation
-from fastdis.datasets.mel import HOP_LENGTH, N_FFT, N_MELS, MelDataset
+from fastdis.datasets.registry import register
+from fastdis.datasets.representations import RepresentedDataset, syntone_features
 from fastdis.factors import Factor, FactorSpace, FactorTable
 from fastdis.synthesis import SHAPES, oscillator
 
@@ -31,7 +32,8 @@ _PIECE = {"cpu": 2**22, "cuda": 2**26}
 _NOISE = 1e-8
 
 
-class SynTone(MelDataset):
+@register("SynTone")
+class SynTone(RepresentedDataset):
     """Tones that differ in frequency, amplitude and waveform.
 
     Row order is frequency, amplitude, waveform, the waveform fastest.
@@ -42,16 +44,16 @@ class SynTone(MelDataset):
         ``"published"`` repeats the reference code to the letter: the time axis
         ``linspace(0, duration, T)``, on which every tone is sharp by 1/(T-1); waveforms that are
         not band-limited; a power mel spectrogram with each *column divided by its maximum*, which
-        erases amplitude. ``"sound"`` mends this: true time axis, band-limited waveforms up to a
+        erases amplitude. ``"corrected"`` mends this: true time axis, band-limited waveforms up to a
         frequency where their timbre can still be told, log-mel scaled once for the whole set.
     sample_rate
         In Hz.
     freq_start, freq_end, num_freqs
         Frequencies, ``linspace`` in Hz. ``freq_end`` is by default ``sample_rate / 2`` as
-        published, and ``0.15 * sample_rate`` for ``"sound"``.
+        published, and ``0.15 * sample_rate`` for ``"corrected"``.
     amp_start, amp_end, num_amps
         Amplitudes, ``linspace``. ``amp_end`` is by default 1 as published, and 0.8 for
-        ``"sound"``: a band-limited jump overshoots by 18% and has to stay within [-1, 1].
+        ``"corrected"``: a band-limited jump overshoots by 18% and has to stay within [-1, 1].
     duration
         In seconds.
 
@@ -59,11 +61,11 @@ class SynTone(MelDataset):
     ------
     TypeError, ValueError
         If a number is out of range: a frequency below 0 or above Nyquist, an amplitude that is
-        not finite or outside [0, 1] (``"sound"``: [0, 0.84]), an empty grid, start above end.
+        not finite or outside [0, 1] (``"corrected"``: [0, 0.84]), an empty grid, start above end.
 
     Examples
     --------
-    >>> data = SynTone("sound", num_freqs=5, num_amps=4)
+    >>> data = SynTone("corrected", num_freqs=5, num_amps=4)
     >>> len(data), data.space.names
     (80, ('frequency', 'amplitude', 'waveform'))
     >>> features, factors = data.batch([0, 1, 2])
@@ -86,19 +88,22 @@ class SynTone(MelDataset):
     ) -> None:
         sample_rate = _validation.integer("sample_rate", sample_rate)
         self.duration = _validation.number("duration", duration, above=0.0)
-        super().__init__(variant, sample_rate, round(sample_rate * self.duration))
-        sound = variant == "sound"
+        self.variant = _validation.protocol("variant", variant)
+        self.samples = round(sample_rate * self.duration)
+        self._mel = syntone_features(self.variant, sample_rate, self.samples)
+        super().__init__(self._mel, sample_rate)
+        corrected = self.variant == "sound"
         if freq_end is None:
-            freq_end = sample_rate * IDENTIFIABLE if sound else sample_rate / 2
+            freq_end = sample_rate * IDENTIFIABLE if corrected else sample_rate / 2
         if amp_end is None:
-            amp_end = 0.8 if sound else 1.0
+            amp_end = 0.8 if corrected else 1.0
         nyquist = sample_rate / 2
         frequencies = _levels(
             "freq", freq_start, freq_end, num_freqs, nyquist, "half the sample rate"
         )
-        loudest, why = (LOUDEST, "a jump overshoots by 18%") if sound else (1.0, "full scale")
+        loudest, why = (LOUDEST, "a jump overshoots by 18%") if corrected else (1.0, "full scale")
         amplitudes = _levels("amp", amp_start, amp_end, num_amps, loudest, why)
-        if sound and frequencies[-1] > sample_rate / 6:
+        if corrected and frequencies[-1] > sample_rate / 6:
             warnings.warn(
                 f"freq_end {frequencies[-1]:g} Hz is above sample_rate / 6: the third harmonic is "
                 "above Nyquist there, so a band-limited square and triangle are both sines",
@@ -158,15 +163,13 @@ class SynTone(MelDataset):
 
         render = nn.Oscillator(band_limited=self.variant == "sound", **self._time())
         render = render.to(tensor.device)
-        analyse = nn.MelSpectrogram(
-            sr=self.sample_rate, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS
-        ).to(tensor.device)
+        analyse = nn.MelSpectrogram(**self._mel.settings).to(tensor.device)
         step = max(1, _PIECE[tensor.device.type] // (4 * self.samples))
         for start in range(0, len(self), step):
             rows = np.arange(start, min(start + step, len(self)))
             table = self.table(rows)
             mel = analyse(render(table.levels[:, 2], table["frequency"], table["amplitude"]))
-            tensor[start : start + step] = self._features_of_mel(mel)
+            tensor[start : start + step] = self._mel.of_tensor(mel)
             if self.variant == "published":
                 self._mend(tensor, mel, rows)
 
@@ -177,7 +180,7 @@ class SynTone(MelDataset):
         column is divided by its maximum.
         """
         least = mel.amax(dim=1).amin(dim=1).cpu().numpy()
-        noise = _NOISE * self.full_scale * self.table(rows)["amplitude"] ** 2
+        noise = _NOISE * self._mel.full_scale * self.table(rows)["amplitude"] ** 2
         weak = rows[least < noise]
         if len(weak):
             tensor[weak] = tensor.new_tensor(self.features(weak))

@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
+from fastdis.metrics._catalogue import METRICS
 from fastdis.metrics._counts.histogram import MetricWarning
-from fastdis.metrics._registry import METRICS
 from fastdis.metrics.counting import joint_histogram
 from fastdis.metrics.evaluation import evaluate, names_of
 from fastdis.metrics.scores import Scores
 
-# The conventions that a model is scored by: the sound one, and that of the published table.
+# The conventions that a model is scored by: the metrics' definitions, or the published code.
 SCORED_BY = ("standard", "published")
 # What the runs of both protocols score: the metrics of the published table, and DCI.
 _TABLE = ("mig", "sap", "dcimig", "jemmig", "modularity", "dci")
-# Share of the clips that a run of the sound protocol draws.
+# Share of the clips that a run of the standard scoring draws.
 _DRAW = 0.8
 
 

@@ -1,6 +1,6 @@
 """Objectives of variational auto-encoders: what a model's outputs cost, term by named term.
 
-``protocol="sound"`` follows the paper that introduced an objective: a log-likelihood and a KL
+``protocol="corrected"`` follows the paper that introduced an objective: a log-likelihood and a KL
 divergence, both summed over an item and averaged over the batch. Four of them are written twice:
 ``protocol="published"`` repeats SynTone's reference code, where the squared error is summed over
 the *batch* and the KL averaged over it, so that at batch size B the effective beta is beta / B.
@@ -66,7 +66,7 @@ def names() -> tuple[str, ...]:
     return tuple(_REGISTRY)
 
 
-def build(name: str, *, protocol: str = "sound", **options: Any) -> Objective:
+def build(name: str, *, protocol: str = "corrected", **options: Any) -> Objective:
     """An objective by name.
 
     Parameters
@@ -75,8 +75,9 @@ def build(name: str, *, protocol: str = "sound", **options: Any) -> Objective:
         ``"vae"``, ``"beta_vae"``, ``"factor_vae"``, ``"beta_tcvae"``, ``"annealed_vae"``,
         ``"dip_vae_i"``, ``"dip_vae_ii"``, ``"info_vae"`` or ``"ada_gvae"``.
     protocol
-        ``"sound"`` (each objective's own paper) or, of the first four, ``"published"`` (SynTone's
-        reference code).
+        ``"corrected"`` (each objective's own paper) or, of the first four, ``"published"``
+        (SynTone's reference code). The attribute ``protocol`` and files hold ``"sound"`` for
+        ``"corrected"``, its former name, which is taken as well.
     **options
         Of all: ``likelihood`` (``"gaussian"``, ``"gaussian_learned"``, ``"bernoulli"``,
         ``"laplace"``) and its ``variance``. Of all but the annealed VAE: ``kl_schedule``

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fastdis import _validation
 
-PROTOCOLS = ("published", "sound")
+PROTOCOLS = ("published", "sound")  # as files and ``objective.protocol`` hold them
 
 
 class Rows:
@@ -91,9 +91,10 @@ class Objective(nn.Module, ABC):
 
     def __init__(self, name: str, protocol: str, **options: Any) -> None:
         super().__init__()
-        if _validation.choice("protocol", protocol, PROTOCOLS) not in self.protocols:
+        protocol = _validation.protocol("protocol", protocol)
+        if protocol not in self.protocols:
             raise ValueError(
-                f"protocol takes 'sound' for objective {name!r}, got {protocol!r}: SynTone's "
+                f"protocol takes 'corrected' for objective {name!r}, got {protocol!r}: SynTone's "
                 "reference code has vae, beta_vae, factor_vae and beta_tcvae alone"
             )
         self.name, self.protocol, self.options = name, protocol, options

@@ -164,7 +164,7 @@ class VAE(ELBO):
 
     protocols = PROTOCOLS
 
-    def __init__(self, protocol: str = "sound", **shared: Unpack[Shared]) -> None:
+    def __init__(self, protocol: str = "corrected", **shared: Unpack[Shared]) -> None:
         super().__init__("vae", protocol, shared)
 
     def costs(self, model: Any, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
@@ -183,7 +183,7 @@ class BetaVAE(ELBO):
     beta: Tensor
 
     def __init__(
-        self, protocol: str = "sound", beta: float = 4.0, **shared: Unpack[Shared]
+        self, protocol: str = "corrected", beta: float = 4.0, **shared: Unpack[Shared]
     ) -> None:
         super().__init__("beta_vae", protocol, shared)
         self._weight("beta", beta)
@@ -211,7 +211,7 @@ class AnnealedVAE(ELBO):
     anneals = True
 
     def __init__(
-        self, protocol: str = "sound", gamma: float = 1000.0, capacity: float = 25.0,
+        self, protocol: str = "corrected", gamma: float = 1000.0, capacity: float = 25.0,
         steps: int = 100_000, **shared: Unpack[Fit],
     ) -> None:  # fmt: skip
         super().__init__("annealed_vae", protocol, shared)

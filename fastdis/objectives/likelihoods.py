@@ -36,7 +36,7 @@ def reconstruction(
 ) -> Tensor:
     """The cost of the reconstruction, a scalar.
 
-    ``"sound"``: :func:`gaussian`. ``"published"``: the squared error summed over the whole batch.
+    ``"corrected"``: :func:`gaussian`. ``"published"``: the squared error summed over the batch.
     """
     rows = rows or Rows()
     if protocol == "published":

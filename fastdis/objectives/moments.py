@@ -68,7 +68,7 @@ class DIPVAEI(DIPVAE):
     """DIP-VAE-I: the covariance of the posteriors' means (Kumar et al. 2018, eq. 6)."""
 
     def __init__(
-        self, protocol: str = "sound", lambda_od: float = 10.0, lambda_d: float = 100.0,
+        self, protocol: str = "corrected", lambda_od: float = 10.0, lambda_d: float = 100.0,
         **shared: Unpack[Shared],
     ) -> None:  # fmt: skip
         super().__init__("dip_vae_i", protocol, lambda_od, lambda_d, shared)
@@ -78,7 +78,7 @@ class DIPVAEII(DIPVAE):
     """DIP-VAE-II: the covariance of q(z), of the means plus the mean variances (eq. 7)."""
 
     def __init__(
-        self, protocol: str = "sound", lambda_od: float = 10.0, lambda_d: float = 10.0,
+        self, protocol: str = "corrected", lambda_od: float = 10.0, lambda_d: float = 10.0,
         **shared: Unpack[Shared],
     ) -> None:  # fmt: skip
         super().__init__("dip_vae_ii", protocol, lambda_od, lambda_d, shared)
@@ -104,7 +104,7 @@ class InfoVAE(ELBO):
     lambda_z: Tensor
 
     def __init__(
-        self, protocol: str = "sound", alpha: float = 0.0, lambda_z: float = 1000.0,
+        self, protocol: str = "corrected", alpha: float = 0.0, lambda_z: float = 1000.0,
         **shared: Unpack[Shared],
     ) -> None:  # fmt: skip
         super().__init__("info_vae", protocol, shared)

@@ -18,8 +18,8 @@ from fastdis.objectives.elbo import ELBO, Annealing, Shared
 class BetaTCVAE(ELBO):
     """Reconstruction + alpha MI + beta TC + gamma dimension-wise KL (Chen et al. 2018, eq. 4).
 
-    ``estimator`` is ``"mss"`` or ``"mws"``, see :func:`kl_decomposition`. ``"sound"`` estimates the
-    terms on the sample that was decoded; ``"published"`` draws a second one, as the reference does.
+    ``estimator`` is ``"mss"`` or ``"mws"``, see :func:`kl_decomposition`. ``"corrected"`` estimates
+    the terms on the sample that was decoded; ``"published"`` draws a second one, as the reference.
     A schedule multiplies all three, which add up to the KL divergence; as none of them is the KL of
     a posterior, there are no free bits.
     """
@@ -33,7 +33,7 @@ class BetaTCVAE(ELBO):
 
     def __init__(
         self,
-        protocol: str = "sound",
+        protocol: str = "corrected",
         alpha: float = 1.0,
         beta: float = 4.0,
         gamma: float = 1.0,
@@ -104,9 +104,9 @@ class FactorVAE(ELBO):
     """Reconstruction + KL + gamma TC, the TC by a discriminator's density ratio.
 
     Kim and Mnih (2018), eq. 2 and algorithm 1. A batch is split: the first half trains the VAE, the
-    second half gives the shuffled codes. In ``"sound"`` the discriminator's loss sends no gradient
-    into the encoder; in ``"published"`` it does, as in the reference. A schedule and free bits are
-    of the KL alone.
+    second half gives the shuffled codes. In ``"corrected"`` the discriminator's loss sends no
+    gradient into the encoder; in ``"published"`` it does, as in the reference. A schedule and free
+    bits are of the KL alone.
     """
 
     protocols = PROTOCOLS
@@ -115,7 +115,7 @@ class FactorVAE(ELBO):
     gamma: Tensor
 
     def __init__(
-        self, protocol: str = "sound", gamma: float = 6.0, **shared: Unpack[Shared]
+        self, protocol: str = "corrected", gamma: float = 6.0, **shared: Unpack[Shared]
     ) -> None:
         super().__init__("factor_vae", protocol, shared)
         self._weight("gamma", gamma)

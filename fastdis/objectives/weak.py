@@ -69,7 +69,7 @@ class AdaGVAE(ELBO):
     beta: Tensor
 
     def __init__(
-        self, protocol: str = "sound", beta: float = 1.0, changed: int | None = None,
+        self, protocol: str = "corrected", beta: float = 1.0, changed: int | None = None,
         **shared: Unpack[Shared],
     ) -> None:  # fmt: skip
         super().__init__("ada_gvae", protocol, shared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,19 @@ def preset_of(preset: Any, presets: Mapping[str, Any]) -> Any:
     if isinstance(preset, str):
         return presets[_validation.choice("preset", preset, presets)]
     return preset
+
+
+def repeat(study: str, size: Any, presets: Mapping[str, Any], seed: int, **options: Any) -> str:
+    """The command that repeats a run; options that are None are left out."""
+    named = [name for name, preset in presets.items() if preset == size]
+    given = {key: value for key, value in options.items() if value is not None}
+    if named:
+        flags = "".join(f" --{key} {shlex.quote(str(value))}" for key, value in given.items())
+        return f"fastdis run {study} --preset {named[0]} --seed {seed}{flags}"
+    rest = "".join(f", {key}={value!r}" for key, value in given.items())
+    module = study.replace("-", "_")
+    code = f"s.run('again', preset=s.{size!r}, seed={seed}{rest})"
+    return f"python -c {shlex.quote(f'from fastdis.studies import {module} as s; {code}')}"
 
 
 def start(folder: Path, told: dict[str, Any], device: str) -> None:
@@ -65,7 +79,7 @@ def train_all(
     """Train a model for each objective, each in its own run folder, each resumable."""
     results = {}
     for name in names:
-        say(f"{protocol}: training {name}")
+        say(f"{_validation.protocol_title(protocol)}: training {name}")
         results[name] = training.train(
             models.build(model, latent_dim, dataset.feature_shape, seed=seed),
             objectives.build(name, protocol=protocol),
@@ -86,7 +100,8 @@ def train_seeds(
     """As :func:`train_all`, a model for every seed, in step; run folders such as ``vae/seed=0``."""
     results = {}
     for name in names:
-        say(f"{protocol}: training {name}, seeds {', '.join(map(str, seeds))}")
+        shown = _validation.protocol_title(protocol)
+        say(f"{shown}: training {name}, seeds {', '.join(map(str, seeds))}")
         results[name] = training.train_many(
             models.build(model, latent_dim, dataset.feature_shape, seed=0),
             objectives.build(name, protocol=protocol),

@@ -81,7 +81,7 @@ def test_shards_of_another_protocol(tmp_path, capsys):
     datasets.write_shards(datasets.SynTone(num_freqs=4, num_amps=4), tmp_path / "s")
     train = ["train", "--dataset", str(tmp_path / "s"), "--path", str(tmp_path)]
     assert cli.main([*train, "--protocol", "sound"]) == 2
-    assert "holds 'published' features, the protocol is 'sound'" in capsys.readouterr().err
+    assert "holds 'published' features, the protocol is 'corrected'" in capsys.readouterr().err
 
 
 def test_shards_of_the_additive_toy_set(tmp_path, capsys):
@@ -94,7 +94,7 @@ def test_shards_of_the_additive_toy_set(tmp_path, capsys):
     assert config["objective"]["protocol"] == "sound"
     capsys.readouterr()
     assert cli.main([*train, "--protocol", "published"]) == 2
-    assert "holds 'sound' features" in capsys.readouterr().err
+    assert "holds 'corrected' features" in capsys.readouterr().err
 
 
 def test_a_bad_seed_or_device_leaves_no_folder(tmp_path, capsys):

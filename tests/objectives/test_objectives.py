@@ -141,7 +141,7 @@ def test_options_of_another_type(options, message):
 
 @pytest.mark.parametrize("name", sorted(set(objectives.names()) - set(FOUR)))
 def test_what_the_reference_does_not_have_is_not_published(name):
-    with pytest.raises(ValueError, match=f"takes 'sound' for objective '{name}'"):
+    with pytest.raises(ValueError, match=f"takes 'corrected' for objective '{name}'"):
         objectives.build(name, protocol="published")
 
 

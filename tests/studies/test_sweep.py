@@ -102,7 +102,7 @@ def alike(one, two):
         ({"objectives": [{"name": "beta_vae", "beta": []}]}, "beta of 'beta_vae' takes a value or"),
         ({"objectives": [{"name": "beta_vae", "beta": -1}]}, "beta takes a number >= 0"),
         ({"objectives": ["vae", {"name": "vae", "free_bits": [0]}]}, "each cell once"),
-        ({"objectives": ["dip_vae_i"], "protocol": "published"}, "takes 'sound' for objective"),
+        ({"objectives": ["dip_vae_i"], "protocol": "published"}, "takes 'corrected' for objective"),
         ({"protocol": "soudn"}, "did you mean 'sound'"),
         ({"metrics": ["migg"]}, "did you mean 'mig'"),
         ({"bootstrap": 1}, "bootstrap takes 0 or at least 2"),

@@ -1,9 +1,10 @@
-"""SynTone (Brima, Krumnack, Pika and Heidemann 2024): four VAEs, scored as published and soundly.
+"""SynTone (Brima, Krumnack, Pika and Heidemann 2024): four VAEs by two protocols.
 
 Each protocol is carried end to end. ``"published"``: the published grid and column-normalised
-features, the reference's loss scaling and quirks. ``"sound"``: the mended data set and each
-objective as its own paper has it. Every model is then scored by both protocols, so that the effect
-of the scoring can be told from that of the training.
+features, the reference's loss scaling and quirks. ``"corrected"``: the mended data set and each
+objective as its own paper has it; its folder is called ``sound``, the protocol's former name.
+Every model is then scored by both protocols, which separates the effect of the scoring from that
+of the training.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fastdis import _files, datasets, metrics, objectives, training
+from fastdis import _files, _validation, datasets, metrics, objectives, training
 from fastdis.reports import ModelResult, Results
-from fastdis.studies.recipe import PLAIN, STUDY, finish, preset_of, score, start, train_all
+from fastdis.studies.recipe import PLAIN, STUDY, finish, preset_of, repeat, score, start, train_all
 from fastdis.studies.syntone.paper import EXPLANATION, TABLE_1
 
 OBJECTIVES = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
@@ -69,7 +70,7 @@ def run(
     start(folder, {"study": "syntone", "preset": asdict(size), "seed": seed}, device)
     for protocol in PROTOCOLS:
         dataset = make_dataset(protocol, size)
-        say(f"{protocol}: {len(dataset):,} clips")
+        say(f"{_validation.protocol_title(protocol)}: {len(dataset):,} clips")
         if not (folder / protocol / "audit.json").exists():
             audit = datasets.audit(dataset, seed=seed)
             _files.write_json(folder / protocol / "audit.json", audit.to_dict())
@@ -79,7 +80,7 @@ def run(
             progress=progress, say=say, **PLAIN,
         )  # fmt: skip
         for name, result in trained.items():
-            say(f"{protocol}: scoring {name}")
+            say(f"{_validation.protocol_title(protocol)}: scoring {name}")
             score(result.model, dataset, folder / protocol / name, size.runs, seed)
     results = load(folder)
     finish(folder, results, device)
@@ -130,7 +131,7 @@ def load(path: str | Path) -> Results:
         reference_table={objectives.TITLES[name]: dict(row) for name, row in TABLE_1.items()},
         reference_name="SynTone, Table 1",
         explanation=EXPLANATION,
-        repeat=_repeat(size, seed),
+        repeat=[repeat("syntone", size, PRESETS, seed)],
         seed=seed,
     )
 
@@ -143,7 +144,7 @@ def _summary(size: Preset, audits: dict[str, datasets.Audit]) -> list[str]:
         f"Four variational auto-encoders on SynTone ({clips:,} clips: {size.num_freqs} frequencies "
         f"x {size.num_amps} amplitudes x 4 waveforms), {size.epochs} epochs, "
         f"{size.runs} evaluation runs, twice: by the published protocol to the letter, and by a "
-        "sound one. Every model is scored by both.",
+        "corrected one. Every model is scored by both.",
         f"What to look at first: the audit below finds that {erased}, so a published score says "
         "little about that factor; and the score table shows how much of a score is the scoring.",
     ]
@@ -160,11 +161,3 @@ def _settings(size: Preset, seed: int) -> dict[str, str]:
         "evaluation runs": str(size.runs),
         "seed": str(seed),
     }
-
-
-def _repeat(size: Preset, seed: int) -> list[str]:
-    named = [name for name, preset in PRESETS.items() if preset == size]
-    if not named:
-        return [f"python -c 'from fastdis.studies import syntone as s; s.run(\"again\", "
-                f"preset=s.{size!r}, seed={seed})'"]  # fmt: skip
-    return [f"fastdis run --preset {named[0]} --seed {seed}"]
