@@ -38,16 +38,16 @@ def ended(*processes):
 
 @contextlib.contextmanager
 def telling(file):
-    """One thread, and a dictionary that is in ``file`` at the end, with the error if there is one.
+    """One thread, and a dictionary that is written to ``file`` at the end.
 
-    The exit code is then 1.
+    It then has the text of the error, which also makes the exit code 1.
     """
     torch.set_num_threads(1)
-    told = {"error": ""}
+    report = {"error": ""}
     try:
-        yield told
+        yield report
     except BaseException as error:
-        told["error"] = f"{type(error).__name__}: {error}"
+        report["error"] = f"{type(error).__name__}: {error}"
         raise SystemExit(1) from None
     finally:
-        file.write_text(json.dumps(told))
+        file.write_text(json.dumps(report))

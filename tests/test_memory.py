@@ -1,4 +1,4 @@
-"""What memory is left, by the system's own figures, and who gets to know."""
+"""How much memory is free, by the system's own figures, and the errors that say so."""
 
 import math
 
@@ -10,7 +10,7 @@ from fastdis import _memory, cli
 
 @pytest.fixture
 def system(tmp_path, monkeypatch):
-    """Writes the files in which Linux tells; 8 GB are free unless told otherwise."""
+    """Writes the files in which Linux reports memory; 8 GB are free by default."""
     groups = tmp_path / "groups"
     monkeypatch.setattr(_memory, "_MEMORY", tmp_path / "meminfo")
     monkeypatch.setattr(_memory, "_OWN_GROUPS", tmp_path / "own")
@@ -66,8 +66,8 @@ def test_small_arrays_are_not_asked_for(monkeypatch):
 
 
 def test_the_error_says_what_to_do():
-    told = r"^it, for a result of shape \(1000000, 1000000\), takes 4,000.0 GB of memory, got "
-    with pytest.raises(MemoryError, match=told + r"[\d,]+\.\d GB; take fewer clips at a time$"):
+    refused = r"^it, for a result of shape \(1000000, 1000000\), takes 4,000.0 GB of memory, got "
+    with pytest.raises(MemoryError, match=refused + r"[\d,]+\.\d GB; take fewer clips at a time$"):
         _memory.new_array("it", (10**6, 10**6))
 
 

@@ -9,6 +9,7 @@ from fastdis.features.constant_q import filters as filters_of
 from fastdis.features.constant_q import transform
 from fastdis.features.constant_q.filters import Shape, band, shape_of
 from fastdis.features.constant_q.plan import ConstantQSettings, plan_for
+from tests.ids import text_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_fft=.* is too large")
 
@@ -161,7 +162,7 @@ DEFINED = [
 ]
 
 
-@pytest.mark.parametrize(("options", "at_most"), DEFINED, ids=str)
+@pytest.mark.parametrize(("options", "at_most"), DEFINED, ids=text_of)
 def test_it_is_its_definition_in_float64(rng, options, at_most):
     options = SMALL | options
     click = np.where(np.arange(4000) == 234, 1.0, 0.0)
@@ -355,7 +356,7 @@ def test_bad_audio_is_refused(y, error, message):
         ({"pad_mode": "reflect"}, ValueError, "pad_mode='reflect' with filters of 693 samples"),
         ({"out": np.zeros((24, 5), np.complex64)}, ValueError, "out takes"),
     ],
-    ids=str,
+    ids=text_of,
 )
 def test_a_bad_parameter_is_refused(options, error, message):
     with pytest.raises(error, match=message):

@@ -78,15 +78,6 @@ def test_griffinlim_converges_at_any_level_and_for_silence(rng):
     assert (silent == 0).all()
 
 
-@pytest.mark.parametrize("function", [griffinlim, mel_to_audio])
-def test_a_clip_made_from_an_integer_does_not_depend_on_its_batch(rng, function):
-    batch = rng.random((70, 33, 20)).astype(np.float32)
-    options = {"n_fft": 64, "n_iter": 1, "random_state": 5}
-    found = function(batch, **options)
-    for i in (0, 1, 69):
-        np.testing.assert_array_equal(found[i], function(batch[i], **options))
-
-
 def test_griffinlim_draws_clip_after_clip():
     magnitude = np.abs(stft(np.sin(np.arange(600) / 5), n_fft=64))
     batch = griffinlim(np.stack([magnitude] * 70), n_iter=1, random_state=np.random.RandomState(5))

@@ -148,15 +148,6 @@ def test_at_a_large_hop_a_clip_with_these_frames_is_found(rng, samples, options,
     assert (np.linalg.norm(found, axis=1) < np.linalg.norm(y, axis=1)).all()
 
 
-def test_a_clip_does_not_depend_on_its_batch_or_the_threads(rng, threads):
-    y = tones(8000, 0.25)
-    C = cqt(y, n_bins=BINS, **INVERTIBLE)
-    threads(1)
-    alone = [icqt(each, length=2000, **INVERTIBLE) for each in C[::6]]
-    threads(3)
-    np.testing.assert_array_equal(icqt(C, length=2000, **INVERTIBLE)[::6], alone)
-
-
 def test_every_level_and_silence():
     y = tones(8000, 0.25, [300.0])
     C = cqt(y, n_bins=BINS, **INVERTIBLE)

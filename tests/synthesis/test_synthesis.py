@@ -117,28 +117,6 @@ def test_a_band_limited_sine_is_the_sine():
     np.testing.assert_allclose(naive, limited, atol=5e-7)
 
 
-@pytest.mark.parametrize("band_limited", [False, True])
-def test_a_clip_does_not_depend_on_its_batch_or_the_threads(band_limited, threads):
-    rng = np.random.default_rng(5)
-    batch = 150
-    columns = {
-        "shape": rng.integers(0, 4, batch),
-        "frequency": np.exp(rng.uniform(np.log(20), np.log(8000), batch)),
-        "amplitude": rng.uniform(0, 1, batch),
-        "phase": rng.uniform(-9, 9, batch),
-    }
-    options = {"band_limited": band_limited, "duration": 4001 / 16000}
-    threads(1)
-    whole = oscillator(**columns, **options)
-    threads(3)
-    assert np.array_equal(oscillator(**columns, **options), whole)
-    backwards = {name: column[::-1] for name, column in columns.items()}
-    assert np.array_equal(oscillator(**backwards, **options), whole[::-1])
-    for i in range(0, batch, 7):
-        alone = oscillator(**{name: column[i] for name, column in columns.items()}, **options)
-        assert np.array_equal(alone[0], whole[i])
-
-
 def test_shapes_by_name_and_by_index_mean_the_same():
     by_name = oscillator(SHAPES, 440.0)
     assert np.array_equal(by_name, oscillator(np.arange(4, dtype=np.uint8), 440.0))
@@ -165,22 +143,6 @@ def test_empty_batch_and_single_sample(band_limited):
                          **options)  # fmt: skip
         assert one.shape == (1, 1)
         assert one[0, 0] == pytest.approx(np.sin(0.5), abs=2e-7)
-
-
-def test_out_is_written_and_returned():
-    whole = np.full((5, 16000), 7.0, np.float32)
-    got = oscillator("sine", [440.0, 550.0, 660.0], out=whole[1:4])
-    assert got.base is whole
-    assert np.array_equal(got, oscillator("sine", [440.0, 550.0, 660.0]))
-    assert (whole[[0, 4]] == 7.0).all()
-
-
-def test_without_the_extension_the_twin_runs(monkeypatch):
-    arguments = (SHAPES, [330.0, 440.0, 550.0, 660.0])
-    native = oscillator(*arguments), oscillator(*arguments, band_limited=True)
-    monkeypatch.setenv("FASTDIS_BACKEND", "numpy")
-    np.testing.assert_allclose(oscillator(*arguments), native[0], atol=3e-7)
-    np.testing.assert_allclose(oscillator(*arguments, band_limited=True), native[1], atol=3e-6)
 
 
 read_only = np.zeros((1, 16000), np.float32)
