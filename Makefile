@@ -9,8 +9,9 @@ INSTALLED := $(VENV)/.installed
 run: $(INSTALLED)
 	$(BIN)/fastdis run
 
+# One process per core. Plain "pytest" runs tests in one process, and can run a single file.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Where outputs are made, so that a batch beyond memory is refused before any work on it.
 
-Linux hands out more memory than there is, and later ends the process that uses it, without a word.
+Linux hands out more memory than there is, and later kills the process that uses it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastdis import _validation
+
 _ALWAYS_THERE = 2**28  # bytes; asking takes 0.1 ms, which only a larger array is worth
 _CACHE_LINE = 64
 _MEMORY, _OWN_GROUPS = Path("/proc/meminfo"), Path("/proc/self/cgroup")
@@ -20,11 +22,11 @@ _GROUPS = Path("/sys/fs/cgroup")
 
 
 def available() -> float:
-    """Bytes that this process may still take; infinity where that cannot be told."""
+    """Bytes that this process may still take; infinity where the system does not say."""
     try:
         lines = _MEMORY.read_text(encoding="ascii").splitlines()
-        told = dict(line.split(":", 1) for line in lines)
-        free = 1024 * int(told["MemAvailable"].split()[0])
+        sizes = dict(line.split(":", 1) for line in lines)
+        free = 1024 * int(sizes["MemAvailable"].split()[0])
     except (OSError, KeyError, ValueError):  # not Linux
         return math.inf
     return min((free, *_left_by_groups()))
@@ -96,3 +98,20 @@ def new_array(
     skip = -memory.ctypes.data % _CACHE_LINE
     result: NDArray[Any] = memory[skip : skip + need].view(dtype).reshape(shape)
     return result
+
+
+def result_array(
+    name: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: Any = np.float32
+) -> NDArray[Any]:
+    """``out``, or where it is None a new array, to write the result of ``name`` into.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``out`` is not a writeable C-contiguous array of this shape and dtype.
+    MemoryError
+        As :func:`require`, if there is no room for a new one.
+    """
+    if out is None:
+        return new_array(name, shape, dtype)
+    return _validation.output("out", out, shape, dtype)

@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fastdis import _validation
 
+_SAMPLES_PER_TASK = 2**17  # about 100 us of work where a sample takes a few operations
+
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
 _local = threading.local()
@@ -184,3 +186,8 @@ def parallel_for(work: Callable[[int, int], None], count: int, grain: int = 1) -
         split.stop()
         raise
     split.check()
+
+
+def clips_per_task(samples: int) -> int:
+    """The ``grain`` of :func:`parallel_for` for rendered clips of so many samples."""
+    return max(1, _SAMPLES_PER_TASK // samples)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK = 1 << 16  # values looked at together, so that they and the answers stay in cache
+_BLOCK = 1 << 16  # values checked at once, so that they and the results stay in the cache
 FASTEST_RATE = 1e12  # Hz; well beyond it 2 pi f could overflow
 LOUDEST = 1e30  # float32 holds sums and products of what stays below
 
@@ -125,7 +125,13 @@ def array(
     name: str, value: Any, ndim: int | tuple[int, ...], dtype: Any = np.float32
 ) -> NDArray[Any]:
     """``value`` as a C-contiguous, aligned array of real numbers; no copy where it is one."""
-    result = regular(name, value)
+    return _real(name, regular(name, value), ndim, dtype)
+
+
+def _real(
+    name: str, result: NDArray[Any], ndim: int | tuple[int, ...], dtype: Any = np.float32
+) -> NDArray[Any]:
+    """As :func:`array`, of what :func:`regular` returned."""
     if result.dtype.kind not in "fiub":
         raise TypeError(f"{name} takes real numbers, got dtype {result.dtype}")
     ranks = (ndim,) if isinstance(ndim, int) else ndim
@@ -147,9 +153,9 @@ def finite(name: str, value: NDArray[Any], first_row: int = 0) -> NDArray[Any]:
         if not good.all():
             first = start + int(np.argmin(good))
             where = tuple(int(i) for i in np.unravel_index(first, value.shape))
-            told = (first_row + where[0], *where[1:]) if where else ()
-            place = told[0] if len(told) == 1 else told
-            at = f" at index {place}" if told else ""
+            index = (first_row + where[0], *where[1:]) if where else ()
+            shown = index[0] if len(index) == 1 else index
+            at = f" at index {shown}" if index else ""
             raise ValueError(f"{name} takes finite values, got {value[where]}{at}")
     return value
 
@@ -161,17 +167,17 @@ def audio(name: str, value: Any) -> tuple[NDArray[np.float32], bool]:
 
 
 def clips(name: str, value: Any) -> tuple[NDArray[np.float32], bool]:
-    """As :func:`audio`, but any values: of floating-point kind, and at least one sample a clip.
+    """As :func:`audio`, but of floating-point kind, at least one sample long, and of any values.
 
-    Integers are refused, for nobody can tell what their full scale is. Where every sample is read
-    once more by a kernel, that can look for NaN on its way.
+    Integers are refused, because their full scale is unknown. NaN and infinity pass: the kernels
+    look for them while they read the samples.
     """
-    kind = regular(name, value).dtype
-    if kind.kind in "iub":
+    given = regular(name, value)
+    if given.dtype.kind in "iub":
         raise TypeError(
-            f"{name} takes floating-point audio, full scale in [-1, 1], got dtype {kind}"
+            f"{name} takes floating-point audio, full scale in [-1, 1], got dtype {given.dtype}"
         )
-    result = array(name, value, (1, 2))
+    result = _real(name, given, (1, 2))
     if result.shape[-1] == 0:
         raise ValueError(f"{name} takes at least one sample a clip, got shape {result.shape}")
     return (result[None], True) if result.ndim == 1 else (result, False)
@@ -185,7 +191,7 @@ def spectra(name: str, value: Any, dtype: Any = np.float32) -> tuple[NDArray[Any
     real = np.dtype(dtype).kind == "f"
     result = regular(name, value)
     if real or result.dtype.kind != "c":
-        result = array(name, value, (2, 3), dtype)
+        result = _real(name, result, (2, 3), dtype)
     elif result.ndim not in (2, 3):
         raise ValueError(f"{name} takes 2 or 3 dimension(s), got shape {result.shape}")
     result = finite(name, np.ascontiguousarray(result, dtype=dtype))
@@ -213,7 +219,7 @@ def column(
 
 
 def batch_size(columns: dict[str, NDArray[Any]]) -> int:
-    """The one length of the columns that are not a single value."""
+    """The length that all columns share, single values aside."""
     lengths = {name: len(column) for name, column in columns.items() if len(column) != 1}
     if len(set(lengths.values())) > 1:
         got = ", ".join(f"{name} ({length},)" for name, length in lengths.items())

@@ -1,12 +1,23 @@
-"""Shared small data, and a way to set the number of threads that puts it back."""
+"""How tests run everywhere alike, shared small data, and a way to set the number of threads."""
 
 from __future__ import annotations
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one process per core: no more threads of OpenMP and BLAS
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # before NumPy and torch are loaded, which read it
+
+import hypothesis
 import numpy as np
 import pytest
 
 from fastdis import _threads
 from fastdis.datasets import SynTone
+
+# The same examples on every machine and in every order, however slow the machine is.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

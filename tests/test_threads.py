@@ -11,7 +11,8 @@ from fastdis import _kernels, _threads
 from fastdis._threads import get_num_threads, parallel_for, set_num_threads
 from tests.kernels import every_kernel
 
-pytestmark = pytest.mark.timeout(60)  # a deadlock is a failure
+SECONDS = 240  # many times what each takes on a busy machine; a deadlock fails here
+pytestmark = pytest.mark.timeout(SECONDS)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ def test_no_task_is_smaller_than_the_grain():
 
 
 def test_two_threads_work_at_the_same_time():
-    meet = threading.Barrier(2, timeout=20)  # one thread alone would wait here in vain
+    meet = threading.Barrier(2, timeout=SECONDS)  # one thread alone would wait here in vain
     names = set()
 
     def work(start, stop):
@@ -93,7 +94,7 @@ def test_a_nested_call_runs_on_its_own_thread():
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_the_first_error_is_raised_when_all_started_tasks_have_ended(error):
     begun, ended = [], []
-    meet = threading.Barrier(2, timeout=20)
+    meet = threading.Barrier(2, timeout=SECONDS)
 
     def work(start, stop):
         begun.append(start)
@@ -112,21 +113,30 @@ def test_the_first_error_is_raised_when_all_started_tasks_have_ended(error):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="cannot interrupt a thread")
-def test_an_interrupted_caller_waits_for_the_task_of_its_helper():
-    caller, helping = threading.main_thread(), threading.Event()
+def test_an_interrupted_caller_waits_for_the_task_of_its_helper(monkeypatch):
+    """The signal comes when the caller waits; the helper ends when the caller waits once more."""
+    caller = threading.main_thread()
+    helping, waiting, waiting_again = (threading.Event() for _ in range(3))
     begun, ended = [], []
+
+    class Split(_threads._Split):
+        def wait(self):
+            (waiting_again if waiting.is_set() else waiting).set()
+            super().wait()
 
     def work(start, stop):
         if threading.current_thread() is caller:
-            helping.wait(20)
+            helping.wait(SECONDS)
             return
         begun.append(start)
         helping.set()
-        threading.Event().wait(0.2)  # by now the caller has done the rest, and waits
+        waiting.wait(SECONDS)
         signal.pthread_kill(caller.ident, signal.SIGINT)
-        threading.Event().wait(0.3)
+        waiting_again.wait(SECONDS)
+        threading.Event().wait(0.05)  # a caller that does not wait returns meanwhile
         ended.append(start)
 
+    monkeypatch.setattr(_threads, "_Split", Split)
     with pytest.raises(KeyboardInterrupt):
         parallel_for(work, 8)
     assert len(begun) == 1
@@ -218,7 +228,7 @@ def test_finished_work_lets_go_of_its_arrays():
     with pytest.raises(ValueError, match="no"):
         parallel_for(lambda start, stop, data=data: fail(start, stop, data), 8)
     del data
-    parallel_for(lambda start, stop: None, 8)  # the pool's threads forget their last task
+    _threads._pool.submit(int).result()  # then the one thread of the pool is done with all before
     assert gone() is None
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics import Bins, MetricWarning, _bootstrap
+from fastdis.metrics._catalogue import GROUPS
 from fastdis.metrics._evidence import Evidence, gather
 from fastdis.metrics._information import ArrayFormula
-from fastdis.metrics._registry import GROUPS
 
 DRAWS, RESAMPLES, MANY = 60, 300, 2_000_000
 ROWS, STRENGTHS = (500, 4000), (0.5, 1.5, 6.0)

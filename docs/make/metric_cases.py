@@ -7,8 +7,8 @@ import numpy as np
 
 from fastdis import metrics
 from fastdis.metrics import Bins
+from fastdis.metrics._catalogue import METRICS
 from fastdis.metrics._counts.conventions import CONVENTIONS
-from fastdis.metrics._registry import METRICS
 
 BIN_COUNTS = (5, 10, 20, 50, 100, 200)
 MANY = 300  # times the rows

@@ -1,10 +1,10 @@
-"""Pages whose tables a command writes: what stands between a marker and its end is made anew."""
+"""Pages whose tables a command writes: it replaces what stands between a marker and its end."""
 
 import re
 
 
-def filled(page, command, tables, told):
-    """``page`` with ``tables[name](told)`` between ``<!-- name: command -->`` and its end.
+def filled(page, command, tables, results):
+    """``page`` with ``tables[name](results)`` between ``<!-- name: command -->`` and its end.
 
     Raises
     ------
@@ -12,15 +12,16 @@ def filled(page, command, tables, told):
         If a name has no marker.
     """
     for name, table in tables.items():
-        marker = re.compile(rf"(<!-- {name}: {re.escape(command)} -->\n).*?(<!-- end -->)", re.S)
+        start = re.escape(f"<!-- {name}: {command} -->")
+        marker = re.compile(rf"({start}\n).*?(<!-- end -->)", re.S)
         if not marker.search(page):
             raise ValueError(f"no marker for the table {name!r}")
-        text = table(told)
+        text = table(results)
         page = marker.sub(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)
     return page
 
 
 def markdown(head, rows):
-    """A table."""
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -17,7 +17,7 @@ from fastdis._bench.features import FRAMES, HOP, batches, clips
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, of_peak, pick
 from fastdis._bench.synthesis import CLIP_BYTES, RATE
 from fastdis.features import cqt
-from fastdis.features.constant_q.plan import C1, ConstantQ, Settings, plan_for
+from fastdis.features.constant_q.plan import C1, ConstantQ, ConstantQSettings, plan_for
 
 BINS, PER_OCTAVE = 60, 12
 _OPTIONS: dict[str, Any] = {"sr": RATE, "hop_length": HOP, "n_bins": BINS}
@@ -25,7 +25,7 @@ _ROUGHLY = 0.08  # of the peak: librosa's first and last frames of noise, at its
 
 
 def _filters() -> ConstantQ:
-    return plan_for(Settings.checked(**_OPTIONS), RATE, padded=False)
+    return plan_for(ConstantQSettings(**_OPTIONS), RATE, padded=False)
 
 
 def _multiply_adds() -> float:

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, pick
+from fastdis.metrics import METRICS
 from fastdis.metrics._fits.predictors import held_out
-from fastdis.metrics.from_predictors.dci import DCI_METRIC
-from fastdis.metrics.from_predictors.sap import SAP
 
 CODES = 8
 _DISCRETE = [True, True, False]  # 4 classes, 20 levels, 400 values
@@ -68,11 +67,11 @@ def _sap(_: Scale) -> Trial:
     factors, codes = mixed(rows)
 
     def error() -> float:
-        found = SAP.score(factors, codes, discrete=_DISCRETE).matrix
+        found = METRICS["sap"].score(factors, codes, discrete=_DISCRETE).matrix
         return float(np.abs(found - _peer_sap(factors, codes)).max())
 
     return Trial(
-        [Contestant(lambda: SAP.score(factors, codes, discrete=_DISCRETE), rows)],
+        [Contestant(lambda: METRICS["sap"].score(factors, codes, discrete=_DISCRETE), rows)],
         [Contestant(lambda: _peer_sap(factors, codes), rows, "1 thread")],
         error,
         bytes_moved=2 * (4 * CODES + 8 * 3),  # read for the ranges, then for the scores
@@ -101,11 +100,11 @@ def _dci(scale: Scale) -> Trial:
 
     def error() -> float:
         checked = slice(pick(scale, 500, 2000, 32_000))
-        found = DCI_METRIC.score(factors[checked], codes[checked])["disentanglement"].matrix
+        found = METRICS["dci"].score(factors[checked], codes[checked])["disentanglement"].matrix
         return float(np.abs(found - _peer_importance(factors[checked], codes[checked])).max())
 
     return Trial(
-        [Contestant(lambda: DCI_METRIC.score(factors, codes), rows)],
+        [Contestant(lambda: METRICS["dci"].score(factors, codes), rows)],
         [Contestant(lambda: _peer_importance(factors[:fewer], codes[:fewer]), fewer, "1 thread")],
         error,
         bytes_moved=2 * 4 * (CODES + 3),

@@ -1,7 +1,7 @@
 """Dispatch: which implementation of each kernel runs here.
 
 A native kernel (C through Cython, or numba) is used where it can be loaded, else its NumPy
-twin of the same name and signature in ``reference.py``. ``FASTDIS_BACKEND`` chooses by hand:
+twin of the same name and signature in ``reference/``. ``FASTDIS_BACKEND`` chooses by hand:
 ``auto`` (the default), ``native`` (an error where it is missing) or ``numpy``.
 """
 
@@ -70,7 +70,11 @@ def why_missing(name: str) -> str:
 
 def requested_backend() -> str:
     """The value of ``FASTDIS_BACKEND``: ``"auto"``, ``"native"`` or ``"numpy"``."""
-    value = os.environ.get("FASTDIS_BACKEND", "auto")
+    return _checked_backend(os.environ.get("FASTDIS_BACKEND", "auto"))
+
+
+@cache
+def _checked_backend(value: str) -> str:
     return _validation.choice("FASTDIS_BACKEND", value, ("auto", "native", "numpy"))
 
 

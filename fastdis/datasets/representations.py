@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation, features
 from fastdis.features import power_to_db
-from fastdis.features.constant_q.plan import Settings
+from fastdis.features.constant_q.plan import ConstantQSettings
 from fastdis.features.constant_q.transform import analysis_of
 
 Array = NDArray[np.float32]
@@ -166,13 +166,13 @@ class CQT(_LogMagnitude):
     """
 
     def __init__(self, sample_rate: int, samples: int) -> None:
-        least, most = Settings.checked(n_bins=N_BINS, **_FILTERS).rates  # of whatever rate itself
+        least, most = ConstantQSettings(n_bins=N_BINS, **_FILTERS).rates  # of whatever rate itself
         if not least <= sample_rate <= most:
             raise ValueError(
                 f"sample_rate takes {math.ceil(least)} to {math.floor(most)} Hz for representation "
                 f"'cqt', got {sample_rate}"
             )
-        settings = Settings.checked(sr=sample_rate, n_bins=N_BINS, **_FILTERS)
+        settings = ConstantQSettings(sr=sample_rate, n_bins=N_BINS, **_FILTERS)
         plan = analysis_of(settings, samples, "constant").plan
         self.frequencies = plan.frequencies
         self.full_scale = float((FULL_SCALE / 2) ** 2 * plan.lengths.max())

@@ -25,34 +25,27 @@ LOUDEST = 1e12  # of audio whose squared spectrum float32 holds for any n_fft
 PAD_MODES = ("constant", "edge", "linear_ramp", "reflect", "symmetric")
 
 
-@lru_cache(maxsize=64)
 def _named_window(name: str | tuple[Any, ...], length: int) -> NDArray[np.float64]:
-    """The periodic window of that name (scipy's names), read-only."""
+    """The periodic window of that name in `scipy.signal.get_window`."""
     if name == "hann":  # importing scipy.signal takes longer than a thousand clips
-        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
-    else:
-        from scipy.signal import get_window
+        hann: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+        return hann
+    from scipy.signal import get_window
 
-        try:
-            with np.errstate(all="ignore"):  # a value that is not finite is refused by the caller
-                window = get_window(name, length, fftbins=True)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"window takes a name or tuple known to scipy.signal.get_window, got {name!r} "
-                f"({error})"
-            ) from None
-    window.setflags(write=False)
+    try:
+        with np.errstate(all="ignore"):  # the caller refuses a value that is not finite
+            window: NDArray[np.float64] = get_window(name, length, fftbins=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"window takes a name or tuple known to scipy.signal.get_window, got {name!r} ({error})"
+        ) from None
     return window
 
 
 def _window(window: Window, win_length: int) -> NDArray[np.float64]:
+    """The checked values of a window, ``(win_length,)``."""
     if isinstance(window, str | tuple):
-        try:
-            values = _named_window(window, win_length)
-        except TypeError:  # a list in it cannot be looked up in the cache
-            raise TypeError(
-                f"window takes a name or a tuple of a name and numbers, got {window!r}"
-            ) from None
+        values = _named_window(window, win_length)
     else:
         made: Any = window(win_length) if callable(window) else window
         values = _validation.array("window", made, 1, np.float64)
@@ -77,7 +70,10 @@ def check_level(clips: NDArray[np.float32], i: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Framing:
-    """Checked framing parameters; ``window (n_fft,)`` is centred in zeros, ``taps`` in float32."""
+    """Checked framing parameters.
+
+    ``window (n_fft,)``, centred in zeros, and ``taps``, the same in float32, are read-only.
+    """
 
     n_fft: int
     hop: int
@@ -169,10 +165,29 @@ def framing(
     hop = _validation.integer("hop_length", hop_length, 1, _LONGEST)
     center = _validation.flag("center", center)
     _validation.choice("pad_mode", pad_mode, PAD_MODES)
+    if not isinstance(window, str | tuple):  # its values may change between two calls
+        return _framing(n_fft, hop, win_length, window, center, pad_mode)
+    try:
+        return _named_framing(n_fft, hop, win_length, window, center, pad_mode)
+    except TypeError:  # the cache cannot look up a tuple that holds a list
+        raise TypeError(
+            f"window takes a name or a tuple of a name and numbers, got {window!r}"
+        ) from None
+
+
+def _framing(
+    n_fft: int, hop: int, win_length: int, window: Window, center: bool, pad_mode: str
+) -> Framing:
     left = (n_fft - win_length) // 2
     padded = np.zeros(n_fft)
     padded[left : left + win_length] = _window(window, win_length)
-    return Framing(n_fft, hop, padded, padded.astype(np.float32), center, pad_mode)
+    taps = padded.astype(np.float32)
+    for values in (padded, taps):
+        values.setflags(write=False)
+    return Framing(n_fft, hop, padded, taps, center, pad_mode)
+
+
+_named_framing = lru_cache(maxsize=64)(_framing)
 
 
 def framing_of(

@@ -12,10 +12,10 @@ from fastdis._threads import parallel_for
 from fastdis.features.framing import Window, framing_of
 from fastdis.features.overlap_add import (
     CLIPS_DRAWN,
+    OverlapAdd,
     RandomState,
-    Synthesis,
     Turns,
-    synthesis,
+    overlap_add_of,
 )
 
 
@@ -73,7 +73,7 @@ def griffinlim(
     frame = framing_of(
         "S", magnitudes.shape[1], n_fft, hop_length, win_length, window, center, pad_mode
     )
-    plan = synthesis(frame, "S", magnitudes.shape[2], length)
+    plan = overlap_add_of(frame, "S", magnitudes.shape[2], length)
     result = find_phases(plan, magnitudes, n_iter, momentum, init, random_state)
     return result[0] if single else result
 
@@ -93,7 +93,7 @@ def first_phases(
 
 
 def find_phases(
-    plan: Synthesis,
+    plan: OverlapAdd,
     magnitudes: NDArray[np.float32],
     n_iter: int,
     momentum: float,

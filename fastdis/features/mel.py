@@ -8,21 +8,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastdis import _validation
+from fastdis import _memory, _validation
 from fastdis._threads import parallel_for
 from fastdis.features import analysis, mel_filterbank
 from fastdis.features.framing import Window, framing
 from fastdis.features.griffin_lim import find_phases
-from fastdis.features.overlap_add import RandomState, mel_magnitudes, synthesis
-from fastdis.features.spectra import _result
-
-
-def _check_mel(name: str, mels: NDArray[np.float32], power: float) -> None:
-    if not mels.max(initial=0) < np.inf:  # not so for NaN
-        raise ValueError(
-            f"{name} takes values whose mel spectrogram float32 holds, got larger ones at "
-            f"power={power:g}"
-        )
+from fastdis.features.overlap_add import RandomState, mel_magnitudes, overlap_add_of
 
 
 def mel_filters(
@@ -150,21 +141,23 @@ def melspectrogram(
             n_fft = 2 * (spectra.shape[1] - 1)
         bank = mel_filterbank.filters(sr, n_fft, n_mels, fmin, fmax, htk, norm)
         shape = (len(spectra), len(bank.dense), spectra.shape[2])
-        batch, result = _result("melspectrogram", out, shape, single, np.float32)
-        np.matmul(bank.dense, spectra, out=batch)
-        _check_mel("S", batch, power)
+        result = _memory.result_array("melspectrogram", out, shape[single:])
+        np.matmul(bank.dense, spectra, out=result.reshape(shape))
+        analysis.check_mel("S", result, power)
         return result
     clips, single = _validation.clips("y", y)
     power = _validation.number("power", power, above=0)
     frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
     bank = mel_filterbank.filters(sr, frame.n_fft, n_mels, fmin, fmax, htk, norm)
     shape = (len(clips), len(bank.dense), frame.frames(clips.shape[1]))
-    batch, result = _result("melspectrogram", out, shape, single, np.float32)
+    result = _memory.result_array("melspectrogram", out, shape[single:])
+    batch = result.reshape(shape)
+
+    def check(mels: NDArray[np.float32]) -> None:
+        analysis.check_mel("y", mels, power)
 
     def work(start: int, stop: int) -> None:
-        rows = slice(start, stop)
-        for written in analysis.mel(frame, bank, power, clips, rows, batch):
-            _check_mel("y", written, power)
+        analysis.mel(frame, bank, power, clips, slice(start, stop), batch, check)
 
     parallel_for(work, len(clips))
     return result
@@ -224,7 +217,7 @@ def mel_to_audio(
     mels, single = _validation.spectra("M", M)
     power = _validation.number("power", power, above=0)
     frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
-    plan = synthesis(frame, "M", mels.shape[2], length)
+    plan = overlap_add_of(frame, "M", mels.shape[2], length)
     bank = mel_filterbank.filters(sr, frame.n_fft, mels.shape[1], fmin, fmax, htk, norm)
     magnitudes = mel_magnitudes(bank, mels, power)
     result = find_phases(plan, magnitudes, n_iter, 0.99, "random", random_state)

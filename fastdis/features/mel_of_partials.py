@@ -16,7 +16,7 @@ from fastdis import _kernels, _memory, _validation
 from fastdis._threads import parallel_for
 from fastdis.features import analysis, mel_filterbank
 from fastdis.features.framing import LOUDEST, Framing, framing
-from fastdis.synthesis.partials import Partials, _tables
+from fastdis.synthesis.partials import Partials, partial_tables
 
 _SHORTEST = 256  # samples of a frame
 _SAMPLES_AT_ONCE = 2**17  # of the frames that reach over an end, in several clips
@@ -109,9 +109,7 @@ def melspectrogram_of_partials(
     bank = mel_filterbank.filters(sr, n_fft, n_mels, fmin, fmax, htk, norm)
     plan = _Plan(frame, bank, sr, samples, power)
     shape = (len(columns.frequency), n_mels, frame.frames(samples))
-    if out is None:
-        out = _memory.new_array("melspectrogram_of_partials", shape)
-    result = _validation.output("out", out, shape)
+    result = _memory.result_array("melspectrogram_of_partials", out, shape)
 
     def work(start: int, stop: int) -> None:
         plan.write(_rows(columns, start, stop), result[start:stop])
@@ -122,7 +120,7 @@ def melspectrogram_of_partials(
 
 def _stationary(partials: Partials | Sequence[ArrayLike]) -> Partials:
     """Checked partials, none of which decays."""
-    columns = Partials(*_tables(partials))
+    columns = Partials(*partial_tables(partials))
     if columns.decay.any():
         where = tuple(int(i) for i in np.argwhere(columns.decay)[0])
         raise ValueError(
@@ -166,11 +164,10 @@ class _Plan:
         self._write_inner(partials, inner, out)
         for runs in self._groups(range(first), range(inner.stop, frames)):
             self._write_ends(partials, runs, out)
-        if not out.max(initial=0) < np.inf:  # not so for NaN
-            raise ValueError(
-                "amplitude takes values whose mel spectrogram float32 holds, got larger ones at "
-                f"power={self.power:g}"
-            )
+        self._check(out)
+
+    def _check(self, mels: NDArray[np.float32]) -> None:
+        analysis.check_mel("amplitude", mels, self.power)
 
     def _groups(self, *runs: range) -> list[list[range]]:
         """Runs to go together: those of both ends, unless they are too many frames at once."""
@@ -201,8 +198,7 @@ class _Plan:
             for run in runs:
                 self._render(some, run, framed[: len(part), frames.index(run.start) :])
             sound = framed.reshape(1, -1)
-            for _ in analysis.mel(end_to_end, self.bank, self.power, sound, slice(0, 1), mels):
-                pass
+            analysis.mel(end_to_end, self.bank, self.power, sound, slice(0, 1), mels, self._check)
             for i, f in enumerate(frames):
                 part[:, :, f] = mels[0, :, i::each].T[: len(part)]
 

@@ -45,7 +45,7 @@ def _with_phase(magnitude: NDArray[np.float32], turns: Turns) -> NDArray[np.comp
 
 
 @dataclass(frozen=True, eq=False)
-class Synthesis:
+class OverlapAdd:
     """Overlap-add of ``frames`` frames into clips of ``samples`` samples."""
 
     framing: Framing
@@ -110,7 +110,7 @@ class Synthesis:
         np.multiply(following, self.scale, out=y)
 
 
-def synthesis(framing: Framing, name: str, frames: int, length: int | None) -> Synthesis:
+def overlap_add_of(framing: Framing, name: str, frames: int, length: int | None) -> OverlapAdd:
     """Overlap-add for clips of ``length`` samples, or of all that the frames cover.
 
     Raises
@@ -131,7 +131,7 @@ def synthesis(framing: Framing, name: str, frames: int, length: int | None) -> S
     covered = total > np.finfo(np.float32).tiny
     scale = np.where(covered, 1 / np.where(covered, total, 1), 1).astype(np.float32)
     taps = (framing.window / framing.n_fft).astype(np.float32)
-    return Synthesis(framing, frames, samples, taps, scale)
+    return OverlapAdd(framing, frames, samples, taps, scale)
 
 
 def mel_magnitudes(

@@ -7,8 +7,6 @@ Parameter names and defaults are librosa's (McFee et al., SciPy 2015); the batch
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,19 +14,7 @@ from fastdis import _memory, _validation
 from fastdis._threads import parallel_for
 from fastdis.features import analysis
 from fastdis.features.framing import Window, framing, framing_of
-from fastdis.features.overlap_add import synthesis
-
-
-def _result(
-    name: str, out: NDArray[Any] | None, shape: tuple[int, ...], single: bool, dtype: Any
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """``out``, or a new array where it is None: as ``(B, ...)`` to write to, and as returned."""
-    shape = shape[1:] if single else shape
-    if out is None:
-        out = _memory.new_array(name, shape, dtype)
-    else:
-        _validation.output("out", out, shape, dtype)
-    return (out[None], out) if single else (out, out)
+from fastdis.features.overlap_add import overlap_add_of
 
 
 def stft(
@@ -89,7 +75,8 @@ def stft(
     clips, single = _validation.clips("y", y)
     frame = framing(n_fft, hop_length, win_length, window, center, pad_mode)
     shape = (len(clips), frame.bins, frame.frames(clips.shape[1]))
-    batch, result = _result("stft", out, shape, single, np.complex64)
+    result = _memory.result_array("stft", out, shape[single:], np.complex64)
+    batch = result.reshape(shape)
 
     def work(start: int, stop: int) -> None:
         analysis.spectra(frame, clips, slice(start, stop), batch)
@@ -142,7 +129,7 @@ def istft(
     spectra, single = _validation.spectra("stft_matrix", stft_matrix, np.complex64)
     count, bins, frames = spectra.shape
     frame = framing_of("stft_matrix", bins, n_fft, hop_length, win_length, window, center)
-    plan = synthesis(frame, "stft_matrix", frames, length)
+    plan = overlap_add_of(frame, "stft_matrix", frames, length)
     result = _memory.new_array("istft", (count, plan.samples))
 
     def work(start: int, stop: int) -> None:

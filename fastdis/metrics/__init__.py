@@ -3,7 +3,7 @@
 Metrics stand in ``from_histograms``, ``from_predictors``, ``from_interventions``, ``from_codes``
 and ``trajectories``; ``evaluation`` runs them together and ``scores`` holds what comes out. They
 read an ``_evidence.Evidence``, whose counts come from ``_counts``; ``_fits`` is what predictors
-share. ``_registry`` lists them, ``_catalogue`` says what each one sees.
+share. Each file declares its metrics with ``_metric.metric``; ``_catalogue`` finds them.
 
 Parameters that the metrics share
 ---------------------------------
@@ -63,11 +63,13 @@ guessed is said in a :class:`MetricWarning`.
 
 from __future__ import annotations
 
+from typing import Any
+
+from fastdis.metrics._catalogue import GROUPS, METRICS
 from fastdis.metrics._counts.bins import Bins
 from fastdis.metrics._counts.conventions import CONVENTIONS, PUBLISHED_BINS
 from fastdis.metrics._counts.histogram import JointHistogram, MetricWarning
 from fastdis.metrics._metric import Score
-from fastdis.metrics._registry import GROUPS, METRICS
 from fastdis.metrics.counting import joint_histogram
 from fastdis.metrics.evaluation import evaluate
 from fastdis.metrics.from_codes.active import active_codes, active_units
@@ -153,3 +155,10 @@ __all__ = [
     "z_max_var",
     "z_min_var",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The function of a metric that a file declares, but that is not listed above."""
+    if name in METRICS and METRICS[name].function is not None:
+        return METRICS[name].function
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

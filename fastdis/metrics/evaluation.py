@@ -8,7 +8,7 @@ from typing import Any
 
 from fastdis import _validation
 from fastdis.metrics import _bootstrap
-from fastdis.metrics._catalogue import CATALOGUE
+from fastdis.metrics._catalogue import CATALOGUE, GROUPS, METRICS
 from fastdis.metrics._counts.bins import Bins
 from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._counts.conventions import CONVENTIONS
@@ -16,7 +16,6 @@ from fastdis.metrics._counts.histogram import JointHistogram
 from fastdis.metrics._evidence import Evidence, gather
 from fastdis.metrics._information import ArrayFormula
 from fastdis.metrics._metric import Formula, Metric, Score
-from fastdis.metrics._registry import GROUPS, METRICS
 from fastdis.metrics.scores import Scores
 
 
@@ -96,7 +95,7 @@ def evaluate(
     evidence = gather(
         factors, codes, bins=bins, discrete=discrete, convention=convention, estimator=estimator,
         active=active, seed=seed,
-        rows=bootstrap > 0 or any(metric.reads != "histogram" for metric in chosen),
+        rows=bootstrap > 0 or any(metric.reads_samples for metric in chosen),
         pairs=any(getattr(formula, "pairs", False) for formula in formulas.values()),
     )  # fmt: skip
     details = _details(evidence, formulas, named or ())

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
+from fastdis.metrics._catalogue import METRICS
 from fastdis.metrics._counts.histogram import MetricWarning
-from fastdis.metrics._registry import METRICS
 from fastdis.metrics.counting import joint_histogram
 from fastdis.metrics.evaluation import evaluate, names_of
 from fastdis.metrics.scores import Scores

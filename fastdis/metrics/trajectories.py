@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._counts.columns import plain
-from fastdis.metrics.from_codes.codes import warn
+from fastdis.metrics._metric import Entry, describe, warn
 
 Array = NDArray[np.float64]
 
@@ -23,6 +23,14 @@ _UNEVEN = 1e-3  # of a step
 _ROUNDINGS = 8
 
 
+@describe(
+    Entry(
+        "smoothness", "Smoothness", "Watcharasupat et al. 2022",
+        "none of them (control of an attribute)",
+        "An attribute changes evenly along its code.",
+        "Whether it changes at all: an attribute that stays put scores 1.",
+    ),
+)  # fmt: skip
 def smoothness(
     positions: Any, attributes: Any, *, maximum: str = "lehmer", reduce: str = "all"
 ) -> float | Array:
@@ -90,6 +98,15 @@ def smoothness(
     return _reduced(score, np.ones_like(score), reduce)
 
 
+@describe(
+    Entry(
+        "monotonicity", "Monotonicity", "Watcharasupat et al. 2022",
+        "none of them (control of an attribute)",
+        "An attribute rises wherever its code rises.",
+        "By how much it changes; -1 is as orderly as 1.",
+        low=-1.0,
+    ),
+)  # fmt: skip
 def monotonicity(
     positions: Any, attributes: Any, *, threshold: float = 1e-3, reduce: str = "all"
 ) -> float | Array:

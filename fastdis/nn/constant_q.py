@@ -16,7 +16,7 @@ from torch.nn import functional
 from fastdis import _memory
 from fastdis._validation import choice
 from fastdis.features.constant_q.filters import FilterWindow
-from fastdis.features.constant_q.plan import ConstantQ, Settings
+from fastdis.features.constant_q.plan import ConstantQ, ConstantQSettings
 from fastdis.features.constant_q.transform import Analysis, analysis_of
 from fastdis.features.framing import PAD_MODES
 from fastdis.nn._tensors import Module, clips, from_host, in_chunks, product
@@ -67,7 +67,7 @@ class CQT(Module):
         pad_mode: str = "constant",
     ) -> None:
         super().__init__()
-        self.settings = Settings.checked(
+        self.settings = ConstantQSettings(
             sr=sr, hop_length=hop_length, fmin=fmin, n_bins=n_bins, bins_per_octave=bins_per_octave,
             tuning=tuning, filter_scale=filter_scale, norm=norm, window=window, scale=scale,
         )  # fmt: skip
@@ -164,8 +164,8 @@ class CQT(Module):
         return functional.pad(blocks, (0, plan.period - span)).roll(-reach, 1)
 
     def extra_repr(self) -> str:
-        told = self.settings
+        settings = self.settings
         return (
-            f"sr={told.sr:g}, hop_length={told.hop}, n_bins={told.bins}, "
-            f"bins_per_octave={told.per_octave}, pad_mode={self.pad_mode!r}"
+            f"sr={settings.sr:g}, hop_length={settings.hop_length}, n_bins={settings.n_bins}, "
+            f"bins_per_octave={settings.bins_per_octave}, pad_mode={self.pad_mode!r}"
         )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fastdis import _validation
 from fastdis.nn._tensors import Module, clips, from_host, in_chunks, integers, real
-from fastdis.synthesis.noise import _ratio
+from fastdis.synthesis.noise import ratio_column
 
 _WORD = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -139,7 +139,7 @@ class Noise(Module):
     def _ratio(self, snr_db: ArrayLike | Tensor, batch: int, device: torch.device) -> Tensor:
         if isinstance(snr_db, Tensor):
             return _column("snr_db", real("snr_db", snr_db, (0, 1), device), batch)
-        return from_host(_ratio(snr_db, batch, _LOWEST), device)
+        return from_host(ratio_column(snr_db, batch, _LOWEST), device)
 
     def _index(self, index: ArrayLike | Tensor | None, batch: int, device: torch.device) -> Tensor:
         if index is None:

@@ -63,7 +63,7 @@ class Oscillator(Module):
         seconds = _validation.number("duration", duration, above=0.0)
         self.sample_rate = rate
         self.band_limited = _validation.flag("band_limited", band_limited)
-        t, self.effective_rate = waveforms._time_axis(time_axis, rate, seconds)
+        t, self.effective_rate = waveforms.times_and_rate(time_axis, rate, seconds)
         self.register_buffer("t", torch.tensor(t), persistent=False)
 
     def forward(
@@ -128,7 +128,7 @@ class Oscillator(Module):
         if isinstance(value, Tensor):
             return real(name, value, (0, 1), self.t.device).reshape(-1)
         if name == "frequency":
-            column = waveforms._frequency(value, self.sample_rate, self.band_limited)
+            column = waveforms.frequency_column(value, self.sample_rate, self.band_limited)
         else:
             limits = (0.0, 1.0) if name == "amplitude" else ()
             column = _validation.column(name, value, *limits)
@@ -159,7 +159,7 @@ class Oscillator(Module):
         u = self._half_turns(frequency, phase, 0.0)
         # Just short of the limit, lest rounding let in a harmonic at the limit.
         ratio = self.effective_rate / 2 / frequency.detach().abs() * (1 - 1e-12)
-        harmonics = (ratio.ceil() - 1).clamp(0, waveforms._MOST_HARMONICS)
+        harmonics = (ratio.ceil() - 1).clamp(0, waveforms.MOST_HARMONICS)
         sawtooth, triangle = shape == _SAWTOOTH, shape == _TRIANGLE
         terms = torch.where(sawtooth, harmonics, ((harmonics + 1) / 2).floor())
         terms = torch.where(shape == _SINE, harmonics.clamp(max=1), terms)

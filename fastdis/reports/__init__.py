@@ -1,18 +1,20 @@
 """Results -> score tables, figures, sounds and one self-contained HTML page.
 
 ``write(results, path)`` makes the page; ``score_table(results)`` is its score table alone, and
-``answers_text(results)`` what was asked and found, for a terminal or a Markdown file.
+``answers_text(results)`` the questions and answers, for a terminal or a Markdown file.
 
-``page`` lays out what ``views`` tells of a model; ``shown`` asks the model and its data for what is
-seen and heard (``gallery`` computes it, ``pictures`` and ``figures`` draw, ``media`` encodes);
-``maps`` are its codes; ``tables``, ``panel`` and ``answer_table`` are numbers as text.
+``page`` puts together what the page shows: of each model a ``model_view``, with its ``gallery`` of
+pictures and sounds (``model_samples`` runs the model, ``pictures`` and ``figures`` draw,
+``data_uris`` encodes) and its ``latent_maps``; and each ``table`` of numbers: the ``comparison``
+with a paper, the ``panel`` of all metrics, the tables of answers. ``sweep`` is the report of a
+sweep.
 """
 
 from fastdis.reports.comparison import score_table
 from fastdis.reports.json_summary import summary
 from fastdis.reports.page import write
-from fastdis.reports.results import ModelResult, Results
-from fastdis.reports.table import Answer, Figure, Table
+from fastdis.reports.results import Answer, Figure, ModelResult, Results
+from fastdis.reports.table import Table
 from fastdis.reports.text import answer_markdown, answers_text
 
 __all__ = [

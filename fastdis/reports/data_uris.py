@@ -1,4 +1,4 @@
-"""Pictures and sounds as data URIs, so that a page is one file and needs no other.
+"""Pictures and sounds as data URIs, so that a page is a single file.
 
 PNG and GIF by Pillow, WAV (16-bit mono) by the standard library.
 """
@@ -30,7 +30,7 @@ def png_uri(image: Image) -> str:
 
 
 def figure_uri(figure: Figure, colors: int = 64) -> str:
-    """A matplotlib figure, drawn by Agg, as a PNG with a palette, a third of the size."""
+    """A matplotlib figure, drawn by Agg, as a PNG with a palette: a third of the size of RGB."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -42,7 +42,7 @@ def figure_uri(figure: Figure, colors: int = 64) -> str:
 
 
 def gif_uri(frames: list[Image], milliseconds: int) -> str:
-    """Frames as a GIF that starts again at its end."""
+    """Frames as a GIF that loops."""
     buffer = io.BytesIO()
     frames[0].save(
         buffer, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
@@ -51,7 +51,7 @@ def gif_uri(frames: list[Image], milliseconds: int) -> str:
 
 
 def wav_uri(audio: NDArray[np.floating[Any]], sample_rate: int) -> str:
-    """Mono audio ``(T,)`` in [-1, 1] as 16-bit WAV; what lies outside is clipped."""
+    """Mono audio ``(T,)`` in [-1, 1] as 16-bit WAV; samples outside are clipped."""
     samples = np.rint(np.clip(audio, -1.0, 1.0) * 32767.0).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
@@ -76,7 +76,7 @@ def in_steps(
     start = (clips.shape[1] - length) // 2
     middle = np.array(clips[:, start : start + length], dtype=np.float32)
     ramp_length = min(round(fade * sample_rate), length // 2)
-    # Half a raised cosine: no step in value or in slope, hence no click.
+    # Half a raised cosine: continuous in value and slope, hence no click.
     ramp = (0.5 - 0.5 * np.cos(np.pi * np.arange(ramp_length) / max(1, ramp_length))).astype("f4")
     middle[:, :ramp_length] *= ramp
     middle[:, length - ramp_length :] *= ramp[::-1]

@@ -1,7 +1,7 @@
-"""The pictures of a report: loss curves, waveforms and spectra, rows of mel thumbnails.
+"""The pictures of a report: loss curves, waveforms and spectra, strips of thumbnails.
 
 Line drawings are matplotlib figures on the Agg canvas (pyplot's global state is never touched);
-pictures of features are palette images made straight from the arrays.
+pictures of features are palette images made directly from the arrays.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 
-# Two colours that stay apart for colour-blind readers (Okabe and Ito 2008).
+# Two colours that colour-blind readers can distinguish (Okabe and Ito 2008).
 FIRST, SECOND = "#0072b2", "#d55e00"
 INK, FAINT = "#333333", "#dddddd"
 COLOR_MAP = "magma"
-SHADES = 64  # of the colour map: no eye tells more in a thumbnail, and LZW packs them well
-GAP = SHADES  # the palette's see-through entry, between thumbnails
-LEAST = 48  # pixels of a thumbnail across and up, about
+SHADES = 64  # of the colour map: enough for a thumbnail, and LZW compresses them well
+GAP = SHADES  # the transparent palette entry, between thumbnails
+LEAST = 48  # pixels of the width and height of a thumbnail, about
 
 
 @cache
@@ -64,7 +64,7 @@ def _fewer_bins(features: NDArray[Any], height: int) -> NDArray[Any]:
 
 
 def _enlarged(shades: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """``(S, F, frames)``, few pixels repeated: a browser would blur them, and the gaps, too."""
+    """``(S, F, frames)`` with pixels repeated: a browser would blur small pictures and the gaps."""
     rows, columns = (max(1, LEAST // count) for count in shades.shape[1:])
     return shades.repeat(rows, axis=1).repeat(columns, axis=2)
 
@@ -77,9 +77,9 @@ def strip(features: Array, low: float, high: float, height: int = 64) -> str:
 
 
 def animation(features: Array, low: float, high: float, height: int = 128) -> tuple[str, str]:
-    """``(S, F, frames)`` there and back as a GIF, and its middle frame as a PNG.
+    """``(S, F, frames)`` forward and backward as a GIF, and its middle frame as a PNG.
 
-    A marker under the picture shows how far the code has moved.
+    A marker under the picture shows the value of the code.
     """
     shades = _shades(_fewer_bins(features, height)[:, ::-1], low, high)
     shades = shades.repeat(max(1, 128 // shades.shape[2]), axis=2)
@@ -123,7 +123,7 @@ def loss_terms(history: list[dict[str, Any]]) -> list[str]:
 
 
 def loss_curves(history: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """A small figure for each term of the loss, training and validation: (term, PNG)."""
+    """One small figure per term of the loss, training and validation: (term, PNG)."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -146,7 +146,7 @@ def loss_curves(history: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def _spectrum(audio: Array, sample_rate: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """kHz and dB below the strongest line, each point the largest of its neighbourhood."""
+    """Frequency in kHz and level in dB relative to the strongest line, the maximum of each bin."""
     magnitude = np.abs(np.fft.rfft(audio * np.hanning(len(audio))))
     merge = max(1, len(magnitude) // 500)
     starts = np.arange(0, len(magnitude), merge)
@@ -159,10 +159,10 @@ def _spectrum(audio: Array, sample_rate: int) -> tuple[NDArray[Any], NDArray[Any
 def sound_figures(
     audio: Array, sample_rate: int, limits: NDArray[Any], color: str, window: float = 0.008
 ) -> list[str]:
-    """Waveform and spectrum of each sound ``(B, T)``: a PNG each.
+    """Waveform and spectrum of each sound ``(B, T)``: one PNG per sound.
 
-    The waveform is the ``window`` seconds in the middle, where one can see its shape; ``limits``
-    (B,) are the ends of its scale, so that two sounds can be drawn alike.
+    The waveform is the ``window`` seconds in the middle, short enough to see its shape; ``limits``
+    (B,) are the ends of its scale, so that two sounds can be drawn on one scale.
     """
     from matplotlib.figure import Figure
 

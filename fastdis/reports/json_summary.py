@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Integral
 from typing import Any
 
 from fastdis.reports.page import versions
-from fastdis.reports.results import ModelResult, Results
-from fastdis.reports.table import plain_answer, plain_table
+from fastdis.reports.results import Answer, ModelResult, Results
+from fastdis.reports.table import Cell, Table, Value
 
 
 def summary(results: Results) -> dict[str, Any]:
-    """What a later run or another machine is compared with: no weights, no pictures, no sound.
+    """The numbers to compare a run with: no weights, no pictures, no sound.
 
     Parameters
     ----------
@@ -31,8 +33,8 @@ def summary(results: Results) -> dict[str, Any]:
         "title": results.title,
         "settings": dict(results.settings),
         "versions": versions(),
-        "answers": [plain_answer(answer) for answer in results.answers],
-        "cells": None if results.cells is None else plain_table(results.cells),
+        "answers": [_answer(answer) for answer in results.answers],
+        "cells": None if results.cells is None else _table(results.cells),
         "audits": {name: audit.to_dict() for name, audit in results.audits.items()},
         "models": [_model(result) for result in results.models],
     }
@@ -55,6 +57,33 @@ def _model(result: ModelResult) -> dict[str, Any]:
     }
 
 
-def _panel(told: dict[str, Any]) -> dict[str, Any]:
-    """Without what each model's own scores.json holds: parts, matrices."""
-    return {key: told[key] for key in ("scores", "intervals", "confidence", "warnings")}
+def _panel(scores: dict[str, Any]) -> dict[str, Any]:
+    """Without the parts and matrices, which each model's own scores.json holds."""
+    return {key: scores[key] for key in ("scores", "intervals", "confidence", "warnings")}
+
+
+def _table(table: Table) -> dict[str, Any]:
+    titles = [heading.text for heading in table.headings]
+    rows = [[_value(value) for value in row] for row in table.rows]
+    return {"caption": table.title.text, "columns": titles, "rows": rows, "note": table.note}
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    """Without its figures."""
+    return {
+        "question": answer.question,
+        "answer": answer.answer,
+        "paragraphs": list(answer.paragraphs),
+        "tables": [_table(table) for table in answer.tables],
+    }
+
+
+def _value(value: Value) -> str | float | int | bool | None:
+    """None for a number that is not finite."""
+    if isinstance(value, Cell):
+        return value.text
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if not math.isfinite(value):
+        return None
+    return int(value) if isinstance(value, Integral) else float(value)

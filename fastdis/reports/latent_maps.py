@@ -1,7 +1,7 @@
-"""Latent maps: two mean codes of many clips against each other, a picture a factor in its colours.
+"""Latent maps: scatter plots of two mean codes, one picture per factor, coloured by its values.
 
-For each factor the two codes that tell most about it: one that holds it alone shows as a gradient
-along one axis, two that share it as one along both.
+The axes are the two codes with most mutual information with the factor. A factor held by one code
+shows as a gradient along one axis, a factor shared by two codes as a gradient along both.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from fastdis.reports.results import ModelResult
 
 CLIPS = 1500
-BATCH = 250  # clips encoded at once: what a network of images keeps of more would fill the memory
-# Of a categorical factor: Okabe and Ito (2008) without yellow, which a white page swallows, then
-# grey, wine and olive. One of more levels than these is drawn on a scale.
+BATCH = 250  # clips encoded at once, so that the activations of large networks fit the memory
+# Of a categorical factor: Okabe and Ito (2008) without yellow, invisible on white, then grey, wine
+# and olive. A factor of more levels is coloured on a continuous scale.
 COLORS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999",
     "#882255", "#808000",
 )  # fmt: skip
-SCALE, BRIGHTEST = "viridis", 0.9  # its last yellows are lost on white
+SCALE, BRIGHTEST = "viridis", 0.9  # without its last yellows, invisible on white
 SIZE, DPI = (2.6, 2.25), 130  # inches
 
 
 @dataclass(frozen=True)
-class Map:
-    """One factor's picture; ``unit`` is empty for none, ``axes`` says what is drawn."""
+class LatentMap:
+    """The picture of one factor; ``unit`` may be empty, ``axes`` names the codes plotted."""
 
     factor: str
     unit: str
@@ -46,8 +46,8 @@ class Map:
     picture: str
 
 
-def latent_maps(result: ModelResult, seed: int) -> list[Map]:
-    """A map for each factor that varies, of up to 1,500 clips.
+def latent_maps(result: ModelResult, seed: int) -> list[LatentMap]:
+    """One map per factor, of up to 1,500 clips.
 
     Raises
     ------
@@ -62,12 +62,12 @@ def latent_maps(result: ModelResult, seed: int) -> list[Map]:
     figure = Figure(figsize=SIZE, dpi=DPI)
     maps = []
     for k, factor in enumerate(dataset.space.factors):
-        # Two that tell as much keep their order, so that maps of a dead model are alike.
+        # A stable sort, so that maps of a model without information have the same axes.
         across, up = (*np.argsort(-information[k], kind="stable")[:2].tolist(), None)[:2]
         figure.clear()
         _draw(figure, codes, values[:, k], factor, across, up)
-        told = f"code {across} against " + ("the factor" if up is None else f"code {up}")
-        maps.append(Map(factor.name, factor.unit, told, data_uris.figure_uri(figure)))
+        against = f"code {across} against " + ("the factor" if up is None else f"code {up}")
+        maps.append(LatentMap(factor.name, factor.unit, against, data_uris.figure_uri(figure)))
     return maps
 
 

@@ -1,7 +1,7 @@
-"""What a trained model makes: reconstructions, samples from the prior, traversals of each code.
+"""Samples of a trained model: reconstructions, samples from the prior, traversals of each code.
 
-Features and the audio they give back. Deterministic by seed, without gradients, in evaluation
-mode; the model comes back on its device and in the mode it was in.
+Each is a pair of features and the audio computed from them. Deterministic by seed, without
+gradients, in evaluation mode; the model stays on its device and returns to the mode it was in.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ AUDIBLE_PEAK = 0.1
 
 
 @dataclass(frozen=True)
-class Clips:
-    """Features ``(B, 1, F, frames)`` and audio ``(B, T)`` of the same clips; T = 0 of images."""
+class ClipPair:
+    """Features ``(B, 1, F, frames)`` and audio ``(B, T)`` of the same clips; T = 0 for images."""
 
     features: Array
     audio: Array
@@ -33,10 +33,9 @@ class Clips:
 
 @dataclass(frozen=True)
 class Traversal:
-    """Each code moved over ``values`` (S,) while the others stay as clip ``index`` has them.
+    """Each code set to each of ``values`` (S,) while the others keep the values of clip ``index``.
 
-    ``features`` is ``(D, S, 1, F, frames)``; ``audio`` maps a code to ``(S, T)``, for those codes
-    that a sound was asked for.
+    ``features`` is ``(D, S, 1, F, frames)``; ``audio`` maps each code with sound to ``(S, T)``.
     """
 
     index: int
@@ -49,7 +48,7 @@ class Traversal:
 def evaluating(model: torch.nn.Module) -> Iterator[torch.device]:
     """Evaluation mode without gradients; yields the device of ``model``.
 
-    Each module is set back by itself: a part may have been frozen in evaluation mode on purpose.
+    The mode of each module is restored: a part may have been frozen in evaluation mode on purpose.
     """
     import torch
 
@@ -101,7 +100,7 @@ def _finite(source: str, values: Array) -> Array:
 
 
 def sound(dataset: Any, features: Array) -> Array:
-    """The audio ``(B, T)`` that features give back; ``(B, 0)`` of images, which have no rate.
+    """The audio ``(B, T)`` computed from features; ``(B, 0)`` for images, which have no rate.
 
     Raises
     ------
@@ -115,34 +114,34 @@ def sound(dataset: Any, features: Array) -> Array:
 
 
 def pick(dataset: Any, count: int, seed: int) -> NDArray[np.int64]:
-    """Up to ``count`` different clips; the same for every model of a dataset and seed."""
+    """Indices of up to ``count`` distinct clips; the same for every model of a dataset and seed."""
     size = len(dataset)
     chosen = np.random.default_rng([seed, size]).choice(size, min(count, size), replace=False)
     return chosen.astype(np.int64)
 
 
-def original(dataset: Any, indices: NDArray[np.int64]) -> Clips:
+def original(dataset: Any, indices: NDArray[np.int64]) -> ClipPair:
     """The clips of the dataset itself."""
     features = np.ascontiguousarray(dataset.batch(indices)[0], dtype=np.float32)
     if not dataset.sample_rate:
-        return Clips(features, np.zeros((len(features), 0), np.float32))
-    return Clips(features, np.asarray(dataset.audio(indices), dtype=np.float32))
+        return ClipPair(features, np.zeros((len(features), 0), np.float32))
+    return ClipPair(features, np.asarray(dataset.audio(indices), dtype=np.float32))
 
 
-def reconstruct(model: torch.nn.Module, dataset: Any, indices: NDArray[np.int64]) -> Clips:
-    """Clips decoded from their own mean codes."""
+def reconstruct(model: torch.nn.Module, dataset: Any, indices: NDArray[np.int64]) -> ClipPair:
+    """ClipPair decoded from their own mean codes."""
     features = np.ascontiguousarray(dataset.batch(indices)[0], dtype=np.float32)
     x_hat = decode(model, encode(model, features))
-    return Clips(x_hat, sound(dataset, x_hat))
+    return ClipPair(x_hat, sound(dataset, x_hat))
 
 
 def sample_prior(
     model: torch.nn.Module, dataset: Any, latent_dim: int, count: int, seed: int
-) -> Clips:
-    """Clips decoded from codes drawn from a standard normal, the same ones on every device."""
+) -> ClipPair:
+    """ClipPair decoded from codes drawn from a standard normal, the same ones on every device."""
     codes = np.random.default_rng(seed).standard_normal((count, latent_dim))
     x_hat = decode(model, codes)
-    return Clips(x_hat, sound(dataset, x_hat))
+    return ClipPair(x_hat, sound(dataset, x_hat))
 
 
 def traverse(
@@ -150,9 +149,9 @@ def traverse(
     dataset: Any,
     index: int,
     values: NDArray[np.float64],
-    heard: list[int],
+    with_sound: list[int],
 ) -> Traversal:
-    """Move each code of clip ``index`` over ``values``; make sounds for the codes ``heard``."""
+    """Set each code of clip ``index`` to each of ``values``; audio for the codes ``with_sound``."""
     base = encode(model, np.ascontiguousarray(dataset.batch(np.array([index]))[0], np.float32))[0]
     latent_dim, steps = len(base), len(values)
     codes = np.tile(base, (latent_dim, steps, 1))
@@ -161,18 +160,18 @@ def traverse(
     x_hat = decode(model, codes.reshape(latent_dim * steps, latent_dim))
     features = x_hat.reshape(latent_dim, steps, *x_hat.shape[1:])
     audio: dict[int, Array] = {}
-    if heard:
-        chosen = features[heard].reshape(len(heard) * steps, *x_hat.shape[1:])
-        sounds = sound(dataset, chosen).reshape(len(heard), steps, -1)
-        audio = dict(zip(heard, sounds, strict=True))
+    if with_sound:
+        chosen = features[with_sound].reshape(len(with_sound) * steps, *x_hat.shape[1:])
+        sounds = sound(dataset, chosen).reshape(len(with_sound), steps, -1)
+        audio = dict(zip(with_sound, sounds, strict=True))
     return Traversal(index, values, features, audio)
 
 
 def gain(*audio: Array) -> float:
-    """One factor for all of a model's sounds: 1 where they can be heard and do not clip.
+    """One factor for all sounds of a model: 1 where the sounds are audible and do not clip.
 
-    Features that hold no level (each frame divided by its maximum, say) give back sounds of an
-    arbitrary one, down to what no loudspeaker shows.
+    Features without an absolute level (each frame divided by its maximum, say) are inverted to
+    sounds of an arbitrary level, which may be inaudible.
     """
     peak = max((float(np.abs(a).max()) for a in audio if a.size), default=0.0)
     return 1.0 if peak == 0.0 or AUDIBLE_PEAK <= peak <= 1.0 else 0.8 / peak

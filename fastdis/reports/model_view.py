@@ -1,7 +1,4 @@
-"""One model as the page shows it: numbers as text, pictures and sounds as data URIs.
-
-What is seen and heard of it, ``shown`` makes; what its codes are, ``maps``.
-"""
+"""One model as the page shows it: numbers as text, pictures and sounds as data URIs."""
 
 from __future__ import annotations
 
@@ -13,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.reports import figures
-from fastdis.reports.comparison import MISSING
 from fastdis.reports.gallery import Gallery, gallery_of
-from fastdis.reports.latent_maps import Map, latent_maps
+from fastdis.reports.latent_maps import LatentMap, latent_maps
 from fastdis.reports.pictures import Kind, kind_of
 from fastdis.reports.results import ModelResult
+from fastdis.reports.table import MISSING
 
-_DCI = "dci_disentanglement"  # the score whose matrix are the importances
+_DCI = "dci_disentanglement"  # the score with the matrix of importances
 
 
 @dataclass(frozen=True)
 class HeatCell:
-    """One factor's share in one code as text, its shade from 0 to 100, and if it is the largest."""
+    """An entry of a heat map as text, its shade from 0 to 100, and whether it is the row's best."""
 
     text: str
     percent: int
@@ -43,7 +40,7 @@ class ModelView:
     curves: list[tuple[str, str]]
     kind: Kind
     gallery: Gallery | None
-    maps: list[Map]
+    maps: list[LatentMap]
     problem: str = ""
     codes: list[int] = field(default_factory=list)
 
@@ -73,7 +70,7 @@ def heat_rows(
 
 
 def _importances(result: ModelResult, names: tuple[str, ...]) -> list[tuple[str, list[HeatCell]]]:
-    """The map of what DCI stands on, where it was scored."""
+    """The importance matrix that DCI is computed from, where DCI was scored."""
     if result.panel is None or _DCI not in result.panel:
         return []
     matrix = result.panel.details[_DCI].matrix
@@ -96,7 +93,7 @@ def training_facts(history: list[dict[str, Any]]) -> list[str]:
             facts.append(f"last {part} loss {significant(loss)}")
     speeds = [row["clips_per_second"] for row in history if row.get("clips_per_second") is not None]
     if speeds and math.isfinite(speed := float(np.median(speeds))):
-        facts.append(f"{speed:,.0f} clips a second")
+        facts.append(f"{speed:,.0f} clips per second")
     seconds = sum(row.get("seconds") or 0.0 for row in history)
     if seconds > 0.0 and math.isfinite(seconds):
         facts.append(f"{seconds:,.{0 if seconds >= 10 else 1}f} s of training")
@@ -107,7 +104,7 @@ def model_view(result: ModelResult, models: int, seed: int, maps: bool = False) 
     """Everything the page shows of one of ``models`` models, with or without latent maps."""
     names = tuple(result.dataset.space.names)
     information = np.asarray(result.mutual_information)
-    shown, drawn, problem = None, list[Map](), ""
+    shown, drawn, problem = None, list[LatentMap](), ""
     try:
         shown = gallery_of(result, information, names, models, seed)
         drawn = latent_maps(result, seed) if maps else []

@@ -1,6 +1,6 @@
 """The report: one HTML file with its pictures and sounds inside, which needs no network.
 
-Written beside its place and renamed into it, so that a reader never meets half a page.
+A page is written beside its place and renamed into it, so that a reader never meets half a page.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import errno
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
 from fastdis import __version__, _files, _validation
-from fastdis.reports import comparison, gallery, latent_maps, model_view, panel, table_view
+from fastdis.reports import comparison, gallery, latent_maps, model_view, panel
 from fastdis.reports import results as results_module
 from fastdis.reports.results import PROTOCOLS, Results
 
@@ -25,7 +25,7 @@ SECTIONS = [
     ("cells", "Every model"),
     ("panel", "The panel"),
     ("audit", "The data, audited"),
-    ("models", "What each code holds"),
+    ("models", "Information in the codes"),
     ("maps", "Latent maps"),
     ("reconstructions", "Reconstructions"),
     ("prior", "Samples from the prior"),
@@ -38,15 +38,15 @@ MANY_CODES = 10  # their map needs the whole width of the page
 def write(results: Results, path: str | os.PathLike[str]) -> Path:
     """Write a report as one self-contained HTML page.
 
-    The page holds what was asked and found, the scores beside a paper's table, the panel of all
-    metrics, the audit of the data, and for each model what its codes tell about the factors, its
-    loss curves, latent maps, reconstructions, samples from the prior and latent traversals, with
-    sounds. It opens from a disk without a network.
+    The page holds questions and answers, the scores beside a paper's table, the panel of all
+    metrics, the audit of the data, and for each model the mutual information of its codes and the
+    factors, its loss curves, latent maps, reconstructions, samples from the prior and latent
+    traversals, with sounds. It opens from a disk without a network.
 
     Parameters
     ----------
     results
-        Models, scores, audits and the words around them.
+        Models, scores, audits, and the text of the page.
     path
         The file to write; one that is there is replaced, in one step.
 
@@ -63,14 +63,19 @@ def write(results: Results, path: str | os.PathLike[str]) -> Path:
         If ``path`` cannot be written. The error names it, and no partial file stays behind.
     """
     results_module.check(results)
+    return write_file(path, lambda: render(results))
+
+
+def write_file(path: str | os.PathLike[str], make: Callable[[], str]) -> Path:
+    """Write the page that ``make`` gives; ``path`` is checked before the minutes of work."""
     target = Path(path)
-    with _naming(target):  # a place that cannot be written fails before the minutes of work
+    with _naming(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if not os.access(target.parent, os.W_OK):
             raise PermissionError(errno.EACCES, "its folder is not writable")
-    html = render(results)
+    html = make()
     with _naming(target), _files.replacing(target) as partial:
         partial.write_text(html, encoding="utf-8")
     return target
@@ -78,7 +83,7 @@ def write(results: Results, path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def _naming(target: Path) -> Iterator[None]:
-    """Let an OSError name the report rather than what stands beside or above it."""
+    """Let an OSError name the report rather than its partial file or its folder."""
     try:
         yield
     except OSError as error:
@@ -87,15 +92,15 @@ def _naming(target: Path) -> Iterator[None]:
 
 
 def versions() -> dict[str, str]:
-    """What the page was made with."""
+    """The versions of what computes and writes a report."""
     found = {"Python": platform.python_version()}
     for name in ("numpy", "torch"):
         found[name] = metadata.version(name)
     return found | {"fastdis": __version__}
 
 
-def render(results: Results) -> str:
-    """The page as text."""
+def render_template(name: str, **context: Any) -> str:
+    """A page as text: a template with the style sheet, the versions and ``context``."""
     import jinja2
     from markupsafe import Markup
 
@@ -104,9 +109,14 @@ def render(results: Results) -> str:
         loader=jinja2.FunctionLoader(lambda name: files.joinpath(name).read_text(encoding="utf-8")),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    template = environment.get_template("page.html")
     css = files.joinpath("page.css").read_text(encoding="utf-8")
-    return template.render(css=Markup(css), **_context(results))
+    template = environment.get_template(name)
+    return template.render(css=Markup(css), versions=versions(), **context)
+
+
+def render(results: Results) -> str:
+    """The page as text."""
+    return render_template("page.html", **_context(results))
 
 
 def _more(audit: Any) -> bool:
@@ -115,22 +125,22 @@ def _more(audit: Any) -> bool:
 
 
 def _sections(results: Results, filled: dict[str, bool]) -> list[tuple[str, str]]:
-    """The sections of a page: those with something in them, or that say that it is missing."""
+    """The sections of a page: those with content, or that say that their content is missing."""
     left_out = {anchor for anchor in ("answers", "cells", "maps") if not filled[anchor]}
     if results.answers:
-        left_out |= {anchor for anchor, told in filled.items() if not told}
+        left_out |= {anchor for anchor, has_content in filled.items() if not has_content}
     titles = dict(SECTIONS) | {"answers": results.answers_title}
     return [(anchor, title) for anchor, title in titles.items() if anchor not in left_out]
 
 
 def group_name(protocol: str) -> str:
-    """A group of models in words: the two protocols are called so, other names stand alone."""
+    """A group of models in words: ``"published protocol"``; names of no protocol stand alone."""
     shown = _validation.protocol_title(protocol)
     return f"{shown} protocol" if protocol in PROTOCOLS else protocol
 
 
 def _context(results: Results) -> dict[str, Any]:
-    columns, blocks = comparison.score_blocks(results)
+    columns, tables = comparison.score_tables(results)
     order = results_module.protocols_of(results)
     models = sorted(results.models, key=lambda result: order.index(result.protocol))
     panels = panel.panels(results)
@@ -139,34 +149,31 @@ def _context(results: Results) -> dict[str, Any]:
         results,
         {
             "answers": bool(results.answers), "cells": results.cells is not None,
-            "scores": bool(blocks or results.explanation), "panel": bool(panels),
+            "scores": bool(tables or results.explanation), "panel": bool(panels),
             "audit": bool(variants), "maps": results.maps,
         },
     )  # fmt: skip
-    told = [(answer, [table_view.view(table) for table in answer.tables])
-            for answer in results.answers]  # fmt: skip
-    drawn = [
+    views = [
         model_view.model_view(model, len(models), results.seed, results.maps) for model in models
     ]
+    missing = any(table.has_missing for _, table in tables)
     return {
         "results": results,
+        "settings": {"seed": None, **results.settings} | {"seed": results.seed},
         "sections": sections,
         "anchors": [anchor for anchor, _ in sections],
-        "answers": told,
-        "cells": None if results.cells is None else table_view.view(results.cells),
         "columns": columns,
-        "blocks": blocks,
-        "missing_note": comparison.MISSING_NOTE if comparison.has_missing(blocks) else "",
+        "tables": [table for _, table in tables],
+        "missing_note": comparison.MISSING_NOTE if missing else "",
         "panels": panels,
-        "shown": panel.shown(panels),
+        "entries": panel.entries_of(panels),
         "audits": [(p, results.audits[p], _more(results.audits[p])) for p in variants],
-        "models": drawn,
-        "many_codes": any(len(model.codes) > MANY_CODES for model in drawn),
+        "models": views,
+        "many_codes": any(len(view.codes) > MANY_CODES for view in views),
         "map_clips": latent_maps.CLIPS,
-        "kinds": {model.kind.name for model in drawn},
-        "images_alone": not any(model.kind.sound for model in drawn),
+        "kinds": {view.kind.name for view in views},
+        "images_alone": not any(view.kind.sound for view in views),
         "steps": [f"{value:+.1f}".replace("-", "−") for value in gallery.STEPS],
-        "versions": versions(),
         "number": model_view.number,
         "significant": model_view.significant,
         "group_name": group_name,

@@ -1,4 +1,4 @@
-"""What is drawn of features: a spectrogram as it is, an image upright, a waveform as its STFT."""
+"""Features as pictures: a spectrogram as it is, an image upright, a waveform as its STFT."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fastdis.reports import model_samples
 
 Array = NDArray[np.float32]
 
-RANGE_DB = 80.0  # of a waveform's spectrogram
-FRAMES = 32  # of it, about
-IMAGE_SIZE = 112  # pixels: smaller images are drawn larger by a whole factor
-SAMPLED = 64  # clips that the colour scale is taken from
+RANGE_DB = 80.0  # of the spectrogram of a waveform
+FRAMES = 32  # of that spectrogram, about
+IMAGE_SIZE = 112  # pixels; smaller images are enlarged by a whole factor
+SAMPLED = 64  # clips that determine the colour scale
 
 
 @dataclass(frozen=True)
 class Kind:
-    """``name`` is what the pictures of a dataset are called; ``sound`` whether it has any."""
+    """``name`` is what the page calls the pictures of a dataset; ``sound`` whether it has sound."""
 
     name: str
     sound: bool = True
@@ -54,13 +54,13 @@ def spectrogram(audio: Array) -> Array:
     samples = audio.shape[1]
     n_fft = 2 ** int(np.clip(np.round(np.log2(max(2, samples) / 8)), 5, 10))
     spectra = features.stft(audio, n_fft=n_fft, hop_length=max(1, samples // FRAMES))
-    # The Hann window sums to n_fft / 2, and half of a sine is at its positive frequency.
+    # The Hann window sums to n_fft / 2; a sine has half its amplitude at its positive frequency.
     levels = 20.0 * np.log10(np.maximum(np.abs(spectra) * (4.0 / n_fft), 1e-10))
     return np.asarray(levels, np.float32)
 
 
 def color_range(dataset: Any, seed: int) -> tuple[float, float]:
-    """The values of some clips' pictures that are drawn darkest and brightest."""
+    """The values drawn darkest and brightest: the extremes of the pictures of some clips."""
     shown = pictures(dataset, dataset.batch(model_samples.pick(dataset, SAMPLED, seed))[0])
     low, high = float(np.min(shown)), float(np.max(shown))
     return (max(low, high - RANGE_DB) if kind_of(dataset) is WAVEFORM else low), high

@@ -1,6 +1,6 @@
-"""What a report is made of: trained models, their scores, the audits of the data, the words around.
+"""The contents of a report: models, their scores, audits of the data, questions with answers.
 
-Plain data beside the live models and datasets, from which the page draws pictures and sounds.
+Plain data beside the live models and datasets, from which the page makes pictures and sounds.
 """
 
 from __future__ import annotations
@@ -13,16 +13,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.reports.table import Answer, Table
+from fastdis.reports.table import Table
 
 if TYPE_CHECKING:
     import torch
 
     from fastdis.metrics import Scores
 
-Score = tuple[float, float]  # mean, standard deviation over evaluation runs
+MeanAndDeviation = tuple[float, float]  # over evaluation runs
 
 PROTOCOLS = ("published", "sound")  # as stored; "corrected" is how the second is shown
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A line drawing on white; a page in dark mode inverts its lightness and keeps its hues.
+
+    Parameters
+    ----------
+    caption
+        What it shows.
+    uri
+        The picture itself, ``data:image/...``, as ``reports.data_uris`` makes it.
+    alt
+        What can be seen in it, for screen readers.
+
+    Raises
+    ------
+    ValueError
+        If ``uri`` is no picture, so that the page would need another file, or ``alt`` is empty.
+    """
+
+    caption: str
+    uri: str
+    alt: str
+
+    def __post_init__(self) -> None:
+        if not self.uri.startswith("data:image/"):
+            raise ValueError(f"uri takes a picture as data:image/..., got {self.uri[:40]!r}")
+        if not self.alt.strip():
+            raise ValueError(f"alt of figure {self.caption!r} takes a text that is not empty")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question, its answer in a sentence, and the evidence for the answer.
+
+    Parameters
+    ----------
+    question, answer
+        Plain text; the answer is shown in bold below the question.
+    paragraphs, tables, figures
+        Shown below the answer, in this order.
+    """
+
+    question: str
+    answer: str
+    paragraphs: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    figures: Sequence[Figure] = ()
 
 
 @dataclass(frozen=True)
@@ -43,11 +92,11 @@ class ModelResult:
         ``encode(x) -> (mean, logvar)`` and ``decode(z) -> x_hat``, with ``x`` of shape
         ``(B, 1, F, frames)``, float32.
     dataset
-        What it was trained on: ``batch``, ``audio``, ``to_audio``, ``describe``, ``sample_rate``,
-        ``feature_shape`` and ``space``. With a ``sample_rate`` of 0 it is one of images, without
-        sound; with features of one row, ``(1, 1, T)``, its spectrograms are drawn in their place.
+        The data it was trained on: ``batch``, ``audio``, ``to_audio``, ``describe``,
+        ``sample_rate``, ``feature_shape`` and ``space``. A ``sample_rate`` of 0 means images,
+        without sound. Of waveforms, features of shape ``(1, 1, T)``, spectrograms are drawn.
     history
-        One row an epoch: ``{"epoch": 1, "train": {term: value}, "validation": {term: value},
+        One entry per epoch: ``{"epoch": 1, "train": {term: value}, "validation": {term: value},
         "clips_per_second": ..., "seconds": ...}``.
     scores
         Scoring convention (``"published"`` or ``"standard"``) -> metric -> (mean, standard
@@ -55,7 +104,7 @@ class ModelResult:
     mutual_information
         ``(K, D)``: factors by codes, each row divided by the entropy of its factor, in [0, 1].
     panel
-        Its scores by the whole panel (:func:`fastdis.metrics.panel`); None where there are none.
+        The scores of the model by all metrics (:func:`fastdis.metrics.panel`); None without them.
     """
 
     name: str
@@ -64,7 +113,7 @@ class ModelResult:
     model: torch.nn.Module
     dataset: Any
     history: list[dict[str, Any]]
-    scores: dict[str, dict[str, Score]]
+    scores: dict[str, dict[str, MeanAndDeviation]]
     mutual_information: NDArray[np.floating[Any]]
     panel: Scores | None = None
 
@@ -81,7 +130,7 @@ class Results:
     title, summary
         The heading and the opening paragraphs, plain text.
     settings
-        The run's settings, as a table of key and value.
+        The settings of the run, name -> value.
     models
         The trained models, in the order they are shown.
     audits
@@ -89,7 +138,7 @@ class Results:
     reference_table
         Title of a model -> metric -> (mean, standard deviation), as a paper printed them.
     reference_name
-        Where that table stands: ``"SynTone, Table 1"``.
+        The source of that table: ``"SynTone, Table 1"``.
     explanation
         Paragraphs on why the columns of the score table differ.
     repeat
@@ -97,13 +146,14 @@ class Results:
     seed
         Picks the clips shown and draws the samples from the prior.
     answers
-        What was asked and found. They come first, and a section with nothing to show is left out.
+        Questions and their answers, the first section of the page. With answers, sections without
+        content are left out.
     answers_title
-        The heading above them.
+        The heading of that section.
     cells
-        A table of every model, where more were trained than are shown.
+        A table with one row per trained model, where more were trained than are shown.
     maps
-        Whether to draw two codes of each model against each other, coloured by each factor.
+        Whether to plot two codes of each model against each other, coloured by each factor.
     """
 
     title: str
@@ -111,7 +161,7 @@ class Results:
     settings: dict[str, str]
     models: list[ModelResult]
     audits: dict[str, Any]
-    reference_table: dict[str, dict[str, Score]]
+    reference_table: dict[str, dict[str, MeanAndDeviation]]
     reference_name: str
     explanation: list[str]
     repeat: list[str]
@@ -147,7 +197,7 @@ def protocols_of(results: Results) -> list[str]:
 
 
 def check(results: Results) -> None:
-    """Raise what would otherwise show up half way through a page.
+    """Check that the parts of ``results`` fit each other, before the work of making a page.
 
     Raises
     ------
@@ -166,7 +216,9 @@ def check(results: Results) -> None:
             )
         key = (result.title, result.protocol)
         if key in seen:
-            raise ValueError(f"results.models takes one model a title and protocol, got two {key}")
+            raise ValueError(
+                f"results.models takes one model per title and protocol, got two {key}"
+            )
         seen.add(key)
         names, shape = result.dataset.space.names, np.shape(result.mutual_information)
         if len(shape) != 2 or shape[0] != len(names) or shape[1] == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,19 @@ def preset_of(preset: Any, presets: Mapping[str, Any]) -> Any:
     if isinstance(preset, str):
         return presets[_validation.choice("preset", preset, presets)]
     return preset
+
+
+def repeat(study: str, size: Any, presets: Mapping[str, Any], seed: int, **options: Any) -> str:
+    """The command that repeats a run; options that are None are left out."""
+    named = [name for name, preset in presets.items() if preset == size]
+    given = {key: value for key, value in options.items() if value is not None}
+    if named:
+        flags = "".join(f" --{key} {shlex.quote(str(value))}" for key, value in given.items())
+        return f"fastdis run {study} --preset {named[0]} --seed {seed}{flags}"
+    rest = "".join(f", {key}={value!r}" for key, value in given.items())
+    module = study.replace("-", "_")
+    code = f"s.run('again', preset=s.{size!r}, seed={seed}{rest})"
+    return f"python -c {shlex.quote(f'from fastdis.studies import {module} as s; {code}')}"
 
 
 def start(folder: Path, told: dict[str, Any], device: str) -> None:

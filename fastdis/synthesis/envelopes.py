@@ -14,8 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _memory, _threads, _validation
 
-_SAMPLES_PER_TASK = 2**17  # about 100 us of work
-
 
 def adsr(
     attack: ArrayLike,
@@ -89,10 +87,7 @@ def adsr(
         "release": _validation.column("release", release, 0.0),
     }
     batch = _validation.batch_size(columns)
-    if out is None:
-        envelope = _memory.new_array("adsr", (batch, samples))
-    else:
-        envelope = _validation.output("out", out, (batch, samples))
+    envelope = _memory.result_array("adsr", out, (batch, samples))
     rows = np.stack([np.broadcast_to(column, batch) for column in columns.values()], axis=1)
     at = np.arange(samples, dtype=np.float64)
 
@@ -100,7 +95,7 @@ def adsr(
         for i in range(start, stop):
             _write(_Note.of(rows[i].tolist(), rate, seconds), at, envelope[i])
 
-    _threads.parallel_for(write, batch, max(1, _SAMPLES_PER_TASK // samples))
+    _threads.parallel_for(write, batch, _threads.clips_per_task(samples))
     return envelope
 
 

@@ -19,7 +19,6 @@ _LOWEST = -np.finfo(np.float64).max  # dB; below it there is negative infinity a
 # Well below LOUDEST, by more than the least level that the normals of a clip can have: a normal
 # is 0 or above 1e-10, and of `_SEVERAL` or more, one is not 0.
 _SURELY_HELD, _SEVERAL = 1e12, 4
-_SAMPLES_PER_TASK = 2**17  # about 100 us of work
 
 
 def add_noise(
@@ -96,19 +95,15 @@ def add_noise(
     """
     clips, single = _validation.clips("audio", audio)
     batch = len(clips)
-    ratio = _ratio(snr_db, batch)
+    ratio = ratio_column(snr_db, batch)
     key = _validation.integer("seed", seed, 0, 2**64 - 1)
     stream = np.arange(batch, dtype=np.uint64)
     if index is not None:
         stream = _validation.unsigned("index", index)
         _check_length("index takes one integer a clip", stream, batch)
-    shape = clips.shape[1:] if single else clips.shape
-    if out is None:
-        out, overwrites = _memory.new_array("add_noise", shape), False
-    else:
-        _validation.output("out", out, shape)
-        overwrites = np.may_share_memory(np.asarray(audio), out)
-    noisy = out[None] if single else out
+    result = _memory.result_array("add_noise", out, clips.shape[single:])
+    overwrites = out is not None and np.may_share_memory(np.asarray(audio), result)
+    noisy = result.reshape(clips.shape)
     if np.may_share_memory(clips, noisy) and clips.ctypes.data != noisy.ctypes.data:
         clips = clips.copy()  # out begins within audio, or audio within out
 
@@ -123,11 +118,11 @@ def add_noise(
         for i in start + _doubtful(clips[start:stop], ratio[start:stop]):
             add(i, i + 1, np.empty_like(clips[i : i + 1]))
 
-    grain = max(1, _SAMPLES_PER_TASK // clips.shape[1])
+    grain = _threads.clips_per_task(clips.shape[1])
     if overwrites:
         _threads.parallel_for(check, batch, grain)
     _threads.parallel_for(lambda start, stop: add(start, stop, noisy[start:stop]), batch, grain)
-    return out
+    return result
 
 
 def _add(
@@ -152,7 +147,7 @@ def _doubtful(clips: NDArray[np.float32], ratio: NDArray[np.float64]) -> NDArray
         return np.flatnonzero(~(np.maximum(peak, noise) <= _SURELY_HELD))  # so for NaN, too
 
 
-def _ratio(snr_db: ArrayLike, batch: int, lowest: float = _LOWEST) -> NDArray[np.float64]:
+def ratio_column(snr_db: ArrayLike, batch: int, lowest: float = _LOWEST) -> NDArray[np.float64]:
     """``snr_db`` as a column of numbers of at least ``lowest``, one a clip."""
     ratio = np.atleast_1d(_validation.array("snr_db", snr_db, (0, 1), np.float64))
     bad = ~(ratio >= lowest)  # so for NaN, too

@@ -213,12 +213,9 @@ def additive(
     rate = _validation.number("sample_rate", sample_rate, 0.0, _validation.FASTEST_RATE, 0.0)
     seconds = _validation.number("duration", duration, above=0.0)
     samples = _validation.clip_length(rate, seconds)
-    columns = _tables(partials)
+    columns = partial_tables(partials)
     batch, count = columns[0].shape
-    if out is None:
-        audio = _memory.new_array("additive", (batch, samples))
-    else:
-        audio = _validation.output("out", out, (batch, samples))
+    audio = _memory.result_array("additive", out, (batch, samples))
     kernel = _kernels.get("additive")
 
     def render(start: int, stop: int) -> None:
@@ -241,7 +238,7 @@ def additive(
     return audio
 
 
-def _tables(partials: Partials | Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
+def partial_tables(partials: Partials | Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
     """The four arrays ``(B, P)``, checked."""
     try:
         frequency, amplitude, decay, phase = partials

@@ -16,9 +16,8 @@ from fastdis import _kernels, _memory, _threads, _validation
 SHAPES = ("sine", "triangle", "sawtooth", "square")
 
 _FASTEST_RATE = _validation.FASTEST_RATE
-_MOST_HARMONICS = 2**26  # the closed form of a series counts its turns in float64 up to here
+MOST_HARMONICS = 2**26  # the closed form of a series counts its turns in float64 up to here
 _LONGEST_KEPT = 2**20  # samples of a time axis, 8 MB
-_SAMPLES_PER_TASK = 2**17  # about 100 us of work
 
 
 def oscillator(
@@ -97,10 +96,10 @@ def oscillator(
     rate = _validation.number("sample_rate", sample_rate, above=0.0, maximum=_FASTEST_RATE)
     seconds = _validation.number("duration", duration, above=0.0)
     band_limited = _validation.flag("band_limited", band_limited)
-    t, effective_rate = _time_axis(time_axis, rate, seconds)
+    t, effective_rate = times_and_rate(time_axis, rate, seconds)
     columns: dict[str, NDArray[Any]] = {
         "shape": _shape_index(shape),
-        "frequency": _frequency(frequency, rate, band_limited),
+        "frequency": frequency_column(frequency, rate, band_limited),
         "amplitude": _validation.column("amplitude", amplitude, 0.0, 1.0),
         "phase": _validation.column("phase", phase),
     }
@@ -110,21 +109,20 @@ def oscillator(
         # Just short of the limit, lest rounding let in a harmonic at the limit.
         ratio = effective_rate / 2 / arguments[1] * (1 - 1e-12)
         arguments.append(np.ceil(ratio) - 1)
-    if out is None:
-        audio = _memory.new_array("oscillator", (batch, len(t)))
-    else:
-        audio = _validation.output("out", out, (batch, len(t)))
+    audio = _memory.result_array("oscillator", out, (batch, len(t)))
     kernel = _kernels.get("oscillator_band_limited" if band_limited else "oscillator")
 
     def render(start: int, stop: int) -> None:
         kernel(*(column[start:stop] for column in arguments), t, audio[start:stop])
 
-    _threads.parallel_for(render, batch, grain=max(1, _SAMPLES_PER_TASK // len(t)))
+    _threads.parallel_for(render, batch, grain=_threads.clips_per_task(len(t)))
     return audio
 
 
-def _time_axis(time_axis: str, rate: float, seconds: float) -> tuple[NDArray[np.float64], float]:
-    """The times ``(T,)`` in seconds, and how many of them there are a second."""
+def times_and_rate(
+    time_axis: str, rate: float, seconds: float
+) -> tuple[NDArray[np.float64], float]:
+    """The times ``(T,)`` in seconds, and how many of them there are per second."""
     axis = _validation.choice("time_axis", time_axis, ("sample", "linspace"))
     samples = _validation.clip_length(rate, seconds)
     _memory.require(f"duration: a clip of {samples:,} samples", 24 * samples, "take shorter ones")
@@ -148,14 +146,14 @@ def _shape_index(shape: ArrayLike) -> NDArray[np.int32]:
     return _validation.choice_indices("shape", shape, SHAPES)
 
 
-def _frequency(frequency: ArrayLike, rate: float, band_limited: bool) -> NDArray[np.float64]:
+def frequency_column(frequency: ArrayLike, rate: float, band_limited: bool) -> NDArray[np.float64]:
     """``frequency`` as a column of Hz that this sample rate can carry."""
     result = _validation.column("frequency", frequency, 0.0)
-    lowest = rate / 2 / _MOST_HARMONICS if band_limited else 0.0
+    lowest = rate / 2 / MOST_HARMONICS if band_limited else 0.0
     bad = (result > rate / 2) | (result < lowest)
     if bad.any():
         i = int(np.argmax(bad))
-        least = f"from {lowest:.3g} Hz, with {_MOST_HARMONICS} harmonics, " if lowest else ""
+        least = f"from {lowest:.3g} Hz, with {MOST_HARMONICS} harmonics, " if lowest else ""
         raise ValueError(
             f"frequency takes values {least}up to sample_rate / 2 = {rate / 2:g} Hz, "
             f"got {result[i]:.10g} at index {i}"

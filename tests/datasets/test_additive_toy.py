@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import stream
-from fastdis import Factor, FactorSpace, adsr, datasets
+from fastdis import Factor, adsr, datasets
 from fastdis.datasets import AdditiveToy
 from fastdis.datasets.additive_toy.gain import loudest
 
@@ -187,46 +187,44 @@ def test_a_number_without_axes_is_one_number_and_an_array_of_names_a_list():
         {"f0": [2000, 100], "slope": [-0.5, -25.0], "decay": [0.0, 1.0]},
         {"f0": [100, 1990], "inharmonicity": [0.0, 0.1, 0.2], "snr_db": [0.0, 5.0]},
         {"attack": [0.0, 0.1], "release": [0.1, 0.25, 0.3], "f0": [200.0, 300.0]},
+        {"attack": [0.0, 0.1], "release": [0.1, 0.2], "slope": [-19.0, 0.5]},
+        {"f0": [100, 1990], "inharmonicity": [0.0, 0.001]},
+        {"f0": [3999.0], "slope": [-0.5, -25.0], "harmonics": ["all", "odd"]},
+        {"f0": [4000.0], "harmonics": ["odd"]},
     ],
 )
-def test_the_error_counts_every_silent_clip(options):
+def test_a_grid_is_refused_if_any_clip_of_it_is_silent(options):
     """Against all clips of the grid, one by one, by the formulas."""
     levels = {"f0": [300], "inharmonicity": [0.0, 0.01], "slope": [-0.5], "snr_db": [0.0],
               "harmonics": ["all", "even", "odd"], "decay": [0.0], "attack": [0.0],
               "release": [0.0]}  # fmt: skip
     levels.update(options)
-    silent = {"slope": [], "f0": [], "envelope": []}
     order = ("f0", "inharmonicity", "slope", "harmonics", "snr_db", "decay", "attack", "release")
     kept = {"all": np.arange(1, 21), "even": np.arange(2, 21, 2), "odd": np.arange(1, 21, 2)}
-    for i, clip in enumerate(itertools.product(*(levels[name] for name in order))):
-        f0, B, slope, harmonics, _, _, attack, release = clip
+    silent = False
+    for f0, B, slope, harmonics, _, _, attack, release in itertools.product(
+        *(levels[name] for name in order)
+    ):
         n = kept[harmonics]
-        silent["slope"] += [i] * bool((1 + slope * (n - 1) / 20 <= 0).all())
-        silent["f0"] += [i] * bool((n * f0 * np.sqrt(1 + (n**2 - 1) * B) >= 4000).all())
-        silent["envelope"] += [i] * (attack > 0 and release >= 0.25)
-    found = next(rows for rows in silent.values() if rows)
-    with pytest.raises(ValueError, match=f"in clip {found[0]:,}, the first of {len(found):,} that"):
-        AdditiveToy(**levels)
+        silent |= bool((1 + slope * (n - 1) / 20 <= 0).all())
+        silent |= bool((n * f0 * np.sqrt(1 + (n**2 - 1) * B) >= 4000).all())
+        silent |= attack > 0 and release >= 0.25
+    if silent:
+        with pytest.raises(ValueError, match="take values"):
+            AdditiveToy(**levels)
+    else:
+        assert len(AdditiveToy(**levels))
 
 
-def test_the_error_tells_which_drawn_clips_are_silent():
-    options = {"slope": [-0.1, -25.0], "snr_db": None, "seed": 3}
-    table = FactorSpace(
-        [*AdditiveToy(slope=[-0.1, -0.2], snr_db=None).space.factors[:2],
-         Factor("slope", [-0.1, -25.0]), *AdditiveToy(snr_db=None).space.factors[3:]]
-    ).sample(40, 3)  # fmt: skip
-    found = np.flatnonzero((table["slope"] == -25) & (table["harmonics"] == 1))
-    assert len(found) > 1
-    message = f"'even' in clip {found[0]}, the first of {len(found)} that are silent"
-    with pytest.raises(ValueError, match=message):
-        AdditiveToy(clips=40, **options)
-    with pytest.raises(ValueError, match="'even', in no clip drawn, but in others"):
-        AdditiveToy(clips=int(found[0]), **options)
+def test_levels_of_no_drawn_clip_are_refused_too():
+    with pytest.raises(ValueError, match="got slope -25, harmonics 'even'"):
+        AdditiveToy(clips=1, slope=[-0.1, -25.0], snr_db=None, seed=3)
 
 
-def test_of_millions_of_combinations_the_ends_are_looked_at():
-    with pytest.raises(ValueError, match=r"got f0 2100, harmonics 'even' in clip .* among others"):
-        AdditiveToy(f0=np.linspace(100, 2100, 2000), inharmonicity=np.linspace(0, 0.01, 2000))
+def test_a_factor_of_many_levels_takes_no_memory_to_check():
+    many = {"f0": np.linspace(100, 2100, 20_000), "inharmonicity": np.linspace(0, 0.01, 20_000)}
+    with pytest.raises(ValueError, match="got f0 2100, inharmonicity 0, harmonics 'even'"):
+        AdditiveToy(**many)
 
 
 @pytest.mark.parametrize("name", REPRESENTATIONS)
@@ -360,19 +358,19 @@ def test_a_table_takes_72_bytes_a_clip_and_a_grid_none():
         ({"f0": np.nan}, ValueError, "f0 takes a finite"),
         ({"f0": [4000], "harmonics": "odd"}, ValueError, "below sample_rate / 2 = 4000 Hz"),
         ({"f0": [500, 2000]}, ValueError,
-         r"got f0 2000, harmonics 'even' in clip 1,900, the first of 625 that are silent$"),
+         "got f0 2000, inharmonicity 0, harmonics 'even'$"),
         ({"f0": [500, 1990], "inharmonicity": [0, 0.1], "harmonics": ["even"]}, ValueError,
-         "got f0 1990, inharmonicity 0.1, harmonics 'even' in clip "),
+         "got f0 1990, inharmonicity 0.1, harmonics 'even'$"),
         ({"f0": Factor("f0", [500, 2000], "continuous"), "clips": 9}, ValueError,
-         "got f0 2000, harmonics 'even', in no clip drawn, but in others that features_at takes$"),
+         "got f0 2000, inharmonicity 0, harmonics 'even'$"),
         ({"f0": [4000 - 1e-9], "slope": [0.0, 1.0], "harmonics": "odd", "inharmonicity": 0.0},
-         ValueError, "got f0 4000 in clip 0, the first of 50 that are silent$"),
+         ValueError, "got f0 4000, inharmonicity 0, harmonics 'odd'$"),
         ({"slope": [-0.1, -25.0]}, ValueError,
-         r"20 partials, got slope -25, harmonics 'even' in clip 100, the first of 2,375 that"),
+         "one of its 20 partials, got slope -25, harmonics 'even'$"),
         ({"slope": [-25, -30, -0.5], "harmonics": ["all", "even"]}, ValueError,
-         "got slope -25, harmonics 'even' in clip 25, the first of 4,750 that are silent$"),
+         "got slope -30, harmonics 'even'$"),
         ({"slope": -20.0, "harmonics": "even"}, ValueError, "got slope -20, harmonics 'even'"),
-        ({"n_partials": 1}, ValueError, "one of its 1 partials, got harmonics 'even' in clip 25,"),
+        ({"n_partials": 1}, ValueError, "one of its 1 partials, got slope -0.9, harmonics 'even'$"),
         ({"snr_db": -np.inf}, ValueError,
          "a ratio from -100 to 300 dB, or inf by itself for a clean set, got -inf: there is no"),
         ({"snr_db": np.array(-np.inf)}, ValueError, "got -inf: there is no"),
@@ -383,7 +381,7 @@ def test_a_table_takes_72_bytes_a_clip_and_a_grid_none():
         ({"snr_db": 301.0}, ValueError, "snr_db takes values in"),
         ({"sustain": 0.0}, ValueError, "whose envelope lasts"),
         ({"attack": [0.0, 0.1], "release": [0.1, 0.25]}, ValueError,
-         "got attack 0.1, release 0.25 in clip"),
+         "got attack 0.1, decay_time 0, sustain 1, release 0.25$"),
         ({"f0": []}, ValueError, "f0 takes at least one level, got an empty list"),
         ({"harmonics": []}, ValueError, r"harmonics takes .* not empty"),
         ({"snr_db": []}, ValueError, "snr_db takes at least one level"),

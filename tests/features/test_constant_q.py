@@ -8,7 +8,7 @@ from fastdis.features import cqt
 from fastdis.features.constant_q import filters as filters_of
 from fastdis.features.constant_q import transform
 from fastdis.features.constant_q.filters import Shape, band, shape_of
-from fastdis.features.constant_q.plan import Settings, plan_for
+from fastdis.features.constant_q.plan import ConstantQSettings, plan_for
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_fft=.* is too large")
 
@@ -16,7 +16,7 @@ SMALL = {"sr": 8000, "fmin": 200.0, "n_bins": 24, "hop_length": 100}
 
 
 def filters_for(samples, **options):
-    return plan_for(Settings.checked(**options), samples, padded=False)
+    return plan_for(ConstantQSettings(**options), samples, padded=False)
 
 
 def tone(frequency, sr, seconds=2.0):

@@ -11,7 +11,7 @@ from fastdis.features.constant_q import operator as _constant_q_operator
 from fastdis.features.constant_q import segments
 from fastdis.features.constant_q.griffin_lim import Phases, fine_hop
 from fastdis.features.constant_q.operator import nearest, operator_of
-from fastdis.features.constant_q.plan import Settings, plan_for
+from fastdis.features.constant_q.plan import ConstantQSettings, plan_for
 from fastdis.features.constant_q.segments import pieces
 
 # To near half the sampling rate, at a hop below half of the shortest filter.
@@ -21,7 +21,7 @@ COARSE = {"sr": 8000, "fmin": 100.0, "hop_length": 128}  # almost three of the s
 
 
 def filters_for(samples, **options):
-    return plan_for(Settings.checked(**options), samples, padded=False)
+    return plan_for(ConstantQSettings(**options), samples, padded=False)
 
 
 def tones(sample_rate, duration, f0=None, **options):
@@ -195,7 +195,7 @@ def test_long_clips_come_back_in_pieces(monkeypatch):
     whole = icqt(C, length=10400, **options)
     monkeypatch.setattr(segments, "_PIECE", 2048)
     monkeypatch.setattr(segments, "_PER_FADE", 2)
-    assert len(pieces(10400, 16, Settings.checked(n_bins=65, **options).reach)) >= 3
+    assert len(pieces(10400, 16, ConstantQSettings(n_bins=65, **options).reach)) >= 3
     found = icqt(C, length=10400, **options)
     assert (found != whole).any()
     assert snr_db(y, found).min() > 50

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from fastdis import features, metrics, synthesis
 from fastdis.datasets import SynTone
 from fastdis.features import flattening
-from fastdis.metrics import _bootstrap
+from fastdis.metrics import METRICS, _bootstrap
 from fastdis.metrics._evidence import gather
-from fastdis.metrics.from_histograms.mig import MIG
 from fastdis.synthesis import noise
 
 CLIPS, SAMPLES = 64, 4001
@@ -61,7 +60,7 @@ def calls() -> dict[str, Callable[[], NDArray]]:
         "joint_histogram": lambda: metrics.joint_histogram(factors, codes).table,
         "joint_histogram, halves": lambda: metrics.joint_histogram(factors / 2, codes).table,
         "resampled_scores": lambda: _bootstrap.resampled_scores(
-            gather(factors[:4000], codes[:4000]), {"mig": MIG.formula("standard")}, 9
+            gather(factors[:4000], codes[:4000]), {"mig": METRICS["mig"].formula("standard")}, 9
         )["mig"],
         "sap": lambda: np.array(metrics.sap(factors, codes)),
         "sap, ordered": lambda: np.array(metrics.sap(factors / 2, codes)),

@@ -41,6 +41,18 @@ def messy(rows=600, seed=0):
     return v.T, z.T
 
 
+def cells():
+    """Factors, and codes of few values: ``(600, 3)`` each.
+
+    What a classifier says of any row is far from a tie, which the tests check, so that no last
+    digit of an iterative fit decides a score.
+    """
+    rng = np.random.default_rng(7)
+    v = rng.integers(0, [2, 3, 4], (600, 3))
+    z = np.where(rng.random(v.shape) < 0.7, v, rng.integers(0, [2, 3, 4], v.shape))
+    return v, z[:, ::-1] * [1.0, -2.0, 0.5]
+
+
 def entropy(*columns):
     _, n = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
     return -sum(m / sum(n) * np.log(m / sum(n)) for m in n.tolist())

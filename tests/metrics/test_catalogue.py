@@ -1,15 +1,17 @@
 """The catalogue of scores holds for what the metrics give, and docs/metrics.md for both."""
 
 import doctest
+import inspect
 import json
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fastdis import metrics
-from fastdis.metrics._catalogue import CATALOGUE
-from fastdis.metrics._registry import METRICS
+from fastdis.metrics._catalogue import CATALOGUE, METRICS
 from fastdis.reports.comparison import known_metric
 from tests.metrics.metric_data import grid
 
@@ -61,6 +63,32 @@ def test_the_catalogue_has_the_scores_of_every_convention_and_no_others():
         found |= set(scores)
     assert found == {name for name, entry in CATALOGUE.items() if entry.metric}
     assert {CATALOGUE[name].metric for name in found} == set(METRICS)
+
+
+def test_help_shows_every_keyword_of_a_metric_and_what_it_means():
+    for metric in METRICS.values():
+        if metric.function is None or metric.group == "unlabelled":
+            continue
+        parameters = inspect.signature(metric.function).parameters
+        assert list(parameters)[:2] == ["factors", "codes"]
+        assert {"bins", "discrete", "convention", "active"} <= parameters.keys()
+        for parameter in list(parameters.values())[2:]:
+            assert parameter.kind is parameter.KEYWORD_ONLY
+            assert parameter.default is not parameter.empty
+        section = metric.function.__doc__.split("Parameters\n----------\n")[1]
+        described = re.findall(r"^\w[\w, ]*", section.split("\n\n")[0], re.MULTILINE)
+        names = [name for line in described for name in line.split(", ")]
+        assert sorted(name.strip() for name in names) == sorted(parameters), metric.name
+        with pytest.raises(TypeError, match=f"{metric.name}.* unexpected keyword argument 'seeds'"):
+            metric.function([[0], [1]], [[0.0], [1.0]], seeds=1)
+
+
+def test_a_metric_is_an_attribute_as_soon_as_it_is_declared(monkeypatch):
+    new = replace(METRICS["mig"], name="new", function=max)
+    monkeypatch.setitem(METRICS, "new", new)
+    assert metrics.new is max
+    with pytest.raises(AttributeError, match="no attribute 'newer'"):
+        metrics.newer  # noqa: B018
 
 
 def test_other_entries_are_functions_or_parts_of_their_results():
@@ -116,10 +144,9 @@ def test_entries_are_sentences_that_fit_a_table():
 
 def test_a_report_takes_its_words_from_the_catalogue():
     shown = known_metric("MIG-sup")
-    assert (shown.key, shown.title, shown.higher_is_better) == ("mig_sup", "MIG-sup", True)
-    assert shown.question == CATALOGUE["mig_sup"].rewards
-    assert known_metric("mutual_information_score").higher_is_better is False
-    assert known_metric("active_units").higher_is_better is None
+    assert shown is CATALOGUE["mig_sup"]
+    assert known_metric("mutual_information_score").better == "lower"
+    assert known_metric("active_units").better == ""
     assert known_metric("of my own").title == "of my own"
 
 

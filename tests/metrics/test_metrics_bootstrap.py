@@ -10,13 +10,13 @@ import pytest
 from fastdis import metrics
 from fastdis._kernels import reference, resampling
 from fastdis.metrics import Bins, _bootstrap
+from fastdis.metrics._catalogue import METRICS
 from fastdis.metrics._counts import factor_pairs as _factor_pairs
 from fastdis.metrics._counts.conventions import CONVENTIONS
 from fastdis.metrics._counts.histogram import JointHistogram
 from fastdis.metrics._evidence import gather
 from fastdis.metrics._information import ArrayFormula
 from fastdis.metrics._metric import Score
-from fastdis.metrics._registry import METRICS
 from tests.metrics.metric_data import messy
 
 SEEDS = [0, 7, 2**40 + 1, 2**64 - 1]

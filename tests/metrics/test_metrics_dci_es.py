@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from fastdis.metrics import MetricWarning
+from fastdis.metrics import METRICS, MetricWarning
 from fastdis.metrics._fits.predictors import held_out
 from fastdis.metrics.from_predictors.dci import scores_of
-from fastdis.metrics.from_predictors.dci_es import DCI_ES, DEPTHS, dci_es, explicitness_of
+from fastdis.metrics.from_predictors.dci_es import DEPTHS, dci_es, explicitness_of
 from tests.metrics.metric_data import grid
+
+DCI_ES = METRICS["dci_es"]
 
 # What is noted is looked for by name.
 pytestmark = pytest.mark.filterwarnings("ignore::fastdis.metrics.MetricWarning")

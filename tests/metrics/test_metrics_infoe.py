@@ -7,9 +7,12 @@ import pytest
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
+from fastdis.metrics import METRICS
 from fastdis.metrics._counts.histogram import MetricWarning
-from fastdis.metrics.from_predictors.infoe import INFOE, infoe
+from fastdis.metrics.from_predictors.infoe import infoe
 from tests.metrics.metric_data import entropy, grid, information, messy
+
+INFOE = METRICS["infoe"]
 
 # Any other warning, such as scikit-learn's on steps, fails the test.
 pytestmark = [

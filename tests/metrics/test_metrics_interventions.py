@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from fastdis.metrics import METRICS as PANEL
 from fastdis.metrics._counts.histogram import MetricWarning
 from fastdis.metrics._evidence import gather
+from fastdis.metrics.from_interventions import z_diff as z_diff_module
 from fastdis.metrics.from_interventions.draws import Plan, points_of
-from fastdis.metrics.from_interventions.z_diff import Z_DIFF, z_diff
-from fastdis.metrics.from_interventions.z_var import Z_MAX_VAR, Z_MIN_VAR, z_max_var, z_min_var
+from fastdis.metrics.from_interventions.z_diff import z_diff
+from fastdis.metrics.from_interventions.z_var import z_max_var, z_min_var
 from tests.metrics.metric_data import grid, messy
 
+Z_DIFF, Z_MIN_VAR, Z_MAX_VAR = (PANEL[name] for name in ("z_diff", "z_min_var", "z_max_var"))
 METRICS = {"z_diff": z_diff, "z_min_var": z_min_var, "z_max_var": z_max_var}
 BOTH = {
     (metric.name, convention)
@@ -120,9 +123,12 @@ def with_draws(metric, convention, v, z, **options):
 
 
 @pytest.mark.parametrize("convention", sorted(Z_DIFF.formulas))
-def test_z_diff_follows_its_definition(convention):
+def test_z_diff_follows_its_definition(convention, monkeypatch):
+    """What the classifier is given, and the score of what it says, which is drawn here."""
     v, z = messy()
     z = (z + 0.7 * noise(*z.shape)) * [1, 3, 0.2, 1, 1]
+    given, said = [], np.random.default_rng(1).integers(0, 3, 5_000)
+    monkeypatch.setattr(z_diff_module, "_predicted", lambda *x: given.extend(x) or said)
     score, draws, plan = with_draws(Z_DIFF, convention, v, z)
     points = []
     for rows in draws.rows:
@@ -131,13 +137,37 @@ def test_z_diff_follows_its_definition(convention):
     points = np.array(points)
     if convention == "standard":
         points /= points[:10_000].std(axis=0)
-    model = LogisticRegression(max_iter=10_000).fit(points[:10_000], draws.factor[:10_000])
-    accuracy = np.mean(model.predict(points[10_000:]) == draws.factor[10_000:])
-    expected = (accuracy - 1 / 3) / (2 / 3) if convention == "ubisoft" else accuracy
+    np.testing.assert_allclose(given[0], points[:10_000], rtol=1e-9)
+    np.testing.assert_array_equal(given[1], draws.factor[:10_000])
+    np.testing.assert_allclose(given[2], points[10_000:], rtol=1e-9)
+    right = said == draws.factor[10_000:]
+    by_factor = [np.mean(right[draws.factor[10_000:] == k]) for k in range(3)]
+    expected = np.array([np.mean(right), *by_factor])
+    if convention == "ubisoft":
+        expected = (expected - 1 / 3) / (2 / 3)
     assert len(points) == 15_000
     assert plan.batch == (200 if convention == "ubisoft" else 64)
-    assert score.value == pytest.approx(expected, abs=1e-3)
-    assert 0.2 < score.value < 0.99
+    found = [score.value, *score.per_factor.values()]
+    assert found == pytest.approx(expected.tolist(), abs=1e-12)
+
+
+def test_the_classifier_of_z_diff_is_a_logistic_regression_of_penalty_one():
+    rng = np.random.default_rng(2)
+    factor = rng.choice(3, 3_000, p=[0.5, 0.3, 0.2])
+    points = 0.05 * (np.eye(3)[factor] + 0.3 * rng.normal(size=(3_000, 3)))  # so that it matters
+    fitted, asked = points[:2_000], points[2_000:]
+    said = z_diff_module._predicted(fitted, factor[:2_000], asked)
+
+    def probabilities(c):
+        model = LogisticRegression(C=c, max_iter=10_000, tol=1e-10)
+        return model.fit(fitted, factor[:2_000]).predict_proba(asked)
+
+    expected = probabilities(1.0)
+    # Where two factors are all but equally likely, the last step of the fit decides.
+    sure = np.diff(np.sort(expected))[:, -1] > 0.01
+    assert sure.mean() > 0.9
+    np.testing.assert_array_equal(said[sure], expected.argmax(axis=1)[sure])
+    assert np.mean(said != probabilities(100.0).argmax(axis=1)) > 0.05
 
 
 @pytest.mark.parametrize(
@@ -255,10 +285,9 @@ def test_dead_codes_change_nothing_wherever_they_stand(name, convention):
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_the_scale_of_codes_matters_to_those_who_say_so(name):
     v, z = messy()
-    scaled = z * [1e-6, 10, 1, 1e5, 1e3] + [0, 0, 1e4, 0, 0]
-    assert METRICS[name](v, scaled, **SMALL) == pytest.approx(
-        METRICS[name](v, z, **SMALL), abs=2e-3
-    )
+    z = np.round(z * 2**20) / 2**20  # so that scale and offset round nothing
+    scaled = z * [2**-20, 8, 1, 2**17, 2**10] + [0, 0, 2**14, 0, 0]
+    assert METRICS[name](v, scaled, **SMALL) == METRICS[name](v, z, **SMALL)
     if name != "z_diff":
         small = grid(4, 5, repeat=3) * 0.01
         with pytest.warns(MetricWarning, match="constant, or as good as; the score counts as 0"):

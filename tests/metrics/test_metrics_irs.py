@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastdis.metrics import METRICS
 from fastdis.metrics._counts.histogram import MetricWarning
-from fastdis.metrics.from_interventions.irs import IRS, irs
+from fastdis.metrics.from_interventions.irs import irs
 from tests.metrics.metric_data import grid, messy
+
+IRS = METRICS["irs"]
 
 CONVENTIONS = sorted(IRS.formulas)
 

@@ -11,14 +11,11 @@ import torch
 from scipy import linalg
 
 from fastdis import metrics
-from fastdis.metrics import MetricWarning
+from fastdis.metrics import GROUPS, METRICS, MetricWarning
 from fastdis.metrics._counts.bins import Bins
 from fastdis.metrics.from_codes import codes as _codes
-from fastdis.metrics.from_codes.active import ACTIVE_UNITS, active_codes, active_units
+from fastdis.metrics.from_codes.active import active_codes, active_units
 from fastdis.metrics.from_codes.gaussian import (
-    GAUSSIAN_TOTAL_CORRELATION,
-    GAUSSIAN_WASSERSTEIN_CORRELATION,
-    MUTUAL_INFORMATION_SCORE,
     gaussian_total_correlation,
     gaussian_wasserstein_correlation,
     mutual_information_score,
@@ -401,25 +398,21 @@ def test_rows_are_not_copied_to_double_precision(tmp_path, threads):
 def test_formulas_give_what_the_functions_give():
     z = mixed(5000)
     v = grid(5, 4, repeat=250)
-    for metric, score in (
-        (GAUSSIAN_TOTAL_CORRELATION, gaussian_total_correlation),
-        (GAUSSIAN_WASSERSTEIN_CORRELATION, gaussian_wasserstein_correlation),
-        (MUTUAL_INFORMATION_SCORE, mutual_information_score),
-        (ACTIVE_UNITS, active_units),
-    ):
-        assert metric.reads == "codes"
-        assert metric.score(v, z).value == score(z)
-    assert ACTIVE_UNITS.score(v, z * [1, 0.01, 1, 1]).per_code == {0: 1.0, 1: 0.0, 2: 1.0, 3: 1.0}
-    assert MUTUAL_INFORMATION_SCORE.score(v, z, bins=7).value == mutual_information_score(z, bins=7)
+    for metric in GROUPS["unlabelled"]:
+        assert metric.score(v, z).value == getattr(metrics, metric.name)(z)
+    active = METRICS["active_units"].score(v, z * [1, 0.01, 1, 1])
+    assert active.per_code == {0: 1.0, 1: 0.0, 2: 1.0, 3: 1.0}
+    in_bins = METRICS["mutual_information_score"].score(v, z, bins=7)
+    assert in_bins.value == mutual_information_score(z, bins=7)
 
 
 def test_a_panel_names_codes_by_their_columns():
     z = np.insert(mixed(5000), 2, 1.0, axis=1)
     v = grid(5, 4, repeat=250)
     active = np.array([False, True, True, True, True])
-    for metric in (GAUSSIAN_TOTAL_CORRELATION, MUTUAL_INFORMATION_SCORE):
+    for name in ("gaussian_total_correlation", "mutual_information_score"):
         with pytest.warns(MetricWarning, match="constant and left out: codes 2"):
-            metric.score(v, z, active=active)
+            METRICS[name].score(v, z, active=active)
 
 
 def test_the_warning_points_at_the_caller():

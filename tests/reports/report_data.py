@@ -243,6 +243,14 @@ def fake_results(
     )
 
 
+def without_pictures(results):
+    """The same with models and histories that nothing can be drawn of, for pages at no cost."""
+    broken = Bump(results.models[0].dataset.feature_shape)
+    torch.nn.init.constant_(broken.mix, float("nan"))
+    models = [replace(model, model=broken, history=[]) for model in results.models]
+    return replace(results, models=models)
+
+
 def figure_of(caption):
     """A figure of an answer: black on white."""
     uri = data_uris.png_uri(Image.new("L", (4, 4), 255))

@@ -16,7 +16,7 @@ from tests.reports.report_data import Bump, Tones, decoded, fake_results
 
 @pytest.fixture(scope="module")
 def results():
-    return fake_results()
+    return fake_results(epochs=0)
 
 
 def test_gallery_leaves_the_model_as_it_was(results):
@@ -57,7 +57,7 @@ def test_gallery_is_deterministic_and_in_evaluation_mode():
 def test_traversal_moves_one_code_and_leaves_the_others():
     model, dataset = Bump((1, 16, 8)), Tones()
     values = np.linspace(-3, 3, 10)
-    moved = model_samples.traverse(model, dataset, 7, values, heard=[0, 3])
+    moved = model_samples.traverse(model, dataset, 7, values, with_sound=[0, 3])
     assert moved.features.shape == (4, 10, 1, 16, 8)
     assert moved.audio.keys() == {0, 3}
     code = model_samples.encode(model, dataset.batch([7])[0])[0]

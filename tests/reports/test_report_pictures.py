@@ -12,7 +12,15 @@ from PIL import Image
 
 from fastdis.factors import Factor, FactorSpace
 from fastdis.reports import figures, gallery, latent_maps, model_samples, model_view, page, pictures
-from tests.reports.report_data import Bump, Squares, Tones, Waves, decoded, fake_study
+from tests.reports.report_data import (
+    Bump,
+    Squares,
+    Tones,
+    Waves,
+    decoded,
+    fake_study,
+    without_pictures,
+)
 from tests.reports.test_reports import Outline, sources
 
 
@@ -33,7 +41,7 @@ class Flat(torch.nn.Module):
 
 
 def study(dataset, **model):
-    results = fake_study(dataset, codes=4, epochs=1)
+    results = fake_study(dataset, codes=4, epochs=0)
     flat = Flat(dataset.feature_shape)
     return replace(results, models=[replace(m, model=flat, **model) for m in results.models[:1]])
 
@@ -74,7 +82,7 @@ def test_models_of_waveforms_show_spectrograms():
     view = only_view(results)
     assert view.kind is pictures.WAVEFORM
     pair = view.gallery.reconstructions[0]
-    picture = pixels(pair.original.mel)
+    picture = pixels(pair.original.picture)
     assert min(picture.shape) >= 30  # not the one row that the features are
     audio = results.models[0].dataset.audio(model_samples.pick(Waves(), 3, 0)[:1])
     levels = pictures.spectrogram(audio)[0]
@@ -82,14 +90,13 @@ def test_models_of_waveforms_show_spectrograms():
     assert picture.mean(axis=1).argmax() == pytest.approx(
         row * picture.shape[0] / len(figures._fewer_bins(levels, 64)), abs=2
     )
-    assert np.ptp(pixels(view.gallery.samples[0].mel)) > 0
+    assert np.ptp(pixels(view.gallery.samples[0].picture)) > 0
     assert all(np.ptp(pixels(row.picture)) > 0 for row in view.gallery.rows)
     html = page.render(results)
     Outline(html)
     assert 'alt="Spectrogram of' in html
     assert 'alt="Features of' not in html
     assert html.count("<audio") == 2 * 3 + 6 + 4
-    assert "its spectrogram" in html
 
 
 def test_the_scale_of_spectrograms_spans_80_db_at_most():
@@ -113,8 +120,8 @@ def test_images_stand_upright_and_keep_their_shape():
     assert bright[81:99, 109 + 81 : 109 + 99].all()
     large = np.zeros((1, 1, 200, 100), np.float32)
     assert pictures.pictures(dataset, large).shape == (1, 200, 100)
-    hand = gallery._Hand(dataset, (0.0, 1.0))
-    assert pixels(hand.strip(large)).shape == (200, 100)
+    media = gallery._Media(dataset, (0.0, 1.0))
+    assert pixels(media.strip(large)).shape == (200, 100)
 
 
 def test_models_of_images_have_pictures_without_players():
@@ -125,11 +132,8 @@ def test_models_of_images_have_pictures_without_players():
     Outline(html)
     assert "<audio" not in html
     assert "data:audio" not in html
-    assert "no sound" not in html
     assert 'alt="Image of' in html
-    told = html[html.index('<section id="reconstructions">') :]
-    assert "waveform" not in told.lower()
-    assert "player" not in told
+    assert "waveform" not in html[html.index('<section id="reconstructions">') :].lower()
     kinds = [source.split(";")[0] for source in sources(html)]
     assert kinds.count("data:image/gif") == 1
     assert len(view.gallery.samples) == 6
@@ -141,8 +145,8 @@ def test_a_page_of_several_kinds_says_what_each_shows():
     several = [replace(m, title=str(i), history=[]) for i, m in enumerate(several)]
     html = page.render(replace(study(Tones()), models=several))
     Outline(html)
-    for words in ("Features of", "Spectrogram of", "Image of", "Models of images", "its player"):
-        assert words in html
+    for kind in (pictures.FEATURES, pictures.WAVEFORM, pictures.IMAGE):
+        assert f'alt="{kind.name} of' in html
     assert html.count("<audio") == 2 * (2 * 3 + 6 + 4)
 
 
@@ -150,9 +154,9 @@ def test_a_page_of_several_kinds_says_what_each_shows():
 
 
 def test_twenty_codes_have_pictures_and_the_most_telling_have_sounds(monkeypatch):
-    results = fake_study(codes=20, epochs=1)
+    results = fake_study(codes=20, epochs=0)
     result = results.models[0]
-    assert len(gallery._heard(np.ones(20), 500, 2000, models=1)) == gallery.MOST_HEARD
+    assert len(gallery._with_sound(np.ones(20), 500, 2000, models=1)) == gallery.MOST_WITH_SOUND
     each = gallery._sound_bytes(10 * 500)  # ten clips of 0.25 s, shorter than a step may be
     monkeypatch.setattr(gallery, "TRAVERSAL_BYTES", 7 * each)
     view = model_view.model_view(result, 1, 0)
@@ -160,7 +164,7 @@ def test_twenty_codes_have_pictures_and_the_most_telling_have_sounds(monkeypatch
     telling = np.argsort(-result.mutual_information.max(axis=0), kind="stable")[:7]
     assert heard == sorted(telling.tolist())
     assert len(view.gallery.rows) == 20
-    assert '<div class="pairs wide">' in page.render(replace(results, models=[result]))
+    assert '<div class="pairs wide">' in page.render(without_pictures(results))
 
 
 # Maps
@@ -235,24 +239,19 @@ def test_one_code_is_drawn_against_the_factor():
 
 
 def test_maps_are_shown_where_asked_for():
-    results = fake_study()
+    results = fake_study(epochs=0)
     html = page.render(replace(results, models=results.models[:1], maps=True))
     Outline(html)
-    told = html[html.index('<section id="maps">') : html.index('<section id="reconstructions">')]
-    assert told.count("<img") == 3
-    assert re.search(r'alt="Map of CNN: code \d against code \d, coloured by waveform"', told)
-    assert "1,500 clips" in told
+    maps = html[html.index('<section id="maps">') : html.index('<section id="reconstructions">')]
+    assert maps.count("<img") == 3
+    assert re.search(r'alt="[^"]*CNN: code \d against code \d[^"]*waveform"', maps)
     first, second = (latent_maps.latent_maps(results.models[0], 0) for _ in range(2))
     assert first == second
 
 
 def test_a_model_without_finite_codes_has_no_maps():
-    results = fake_study()
-    broken = Bump(results.models[0].dataset.feature_shape)
-    with torch.no_grad():
-        broken.mix.fill_(float("nan"))
-    models = [replace(results.models[0], model=broken), results.models[1]]
-    html = page.render(replace(results, models=models, maps=True))
+    results = without_pictures(fake_study())
+    html = page.render(replace(results, models=results.models[:1], maps=True))
     Outline(html)
     assert html.count("the encoder gave values that are not finite") == 4
 

@@ -29,12 +29,14 @@ def with_scores(results, **scores):
 
 
 def test_columns_stand_in_the_order_of_the_argument(results):
-    columns, blocks = comparison.score_blocks(results)
+    columns, tables = comparison.score_tables(results)
     assert [(c.protocol, c.convention) for c in columns] == [
         (None, ""), ("published", "published"), ("published", "standard"), ("sound", "standard"),
     ]  # fmt: skip
-    assert [b.metric.title for b in blocks] == ["MIG", "SAP", "DCIMIG", "JEMMIG", "Modularity"]
-    first = dict(blocks[0].rows)["VAE"]
+    assert [metric.title for metric, _ in tables] == [
+        "MIG", "SAP", "DCIMIG", "JEMMIG", "Modularity",
+    ]  # fmt: skip
+    (first,) = [cells for name, *cells in tables[0][1].cells if name.text == "VAE"]
     vae = [m for m in results.models if m.title == "VAE"]
     expected = [
         results.reference_table["VAE"]["MIG"],
@@ -42,13 +44,13 @@ def test_columns_stand_in_the_order_of_the_argument(results):
         vae[0].scores["standard"]["mig"],
         vae[1].scores["standard"]["mig"],
     ]
-    assert [c.text for c in first] == [f"{m:.3f} ± {s:.3f}" for m, s in expected]
+    assert [f"{c.text} {c.detail}" for c in first] == [f"{m:.3f} ± {s:.3f}" for m, s in expected]
 
 
 def test_best_of_a_column_is_marked_ties_included_and_never_alone(results):
     def marks(**scores):
-        (_, (block,)) = comparison.score_blocks(with_scores(results, **scores))
-        return [title for title, cells in block.rows if cells[0].best]
+        (_, ((_, table),)) = comparison.score_tables(with_scores(results, **scores))
+        return [name.text for name, cell in table.cells if cell.best]
 
     assert marks(A=(0.2, 0.0), B=(0.5, 0.0), C=(0.3, 0.0)) == ["B"]
     assert marks(A=(0.5, 0.0), B=(0.5, 0.1), C=(0.3, 0.0)) == ["A", "B"]
@@ -59,7 +61,7 @@ def test_best_of_a_column_is_marked_ties_included_and_never_alone(results):
 
 
 def test_metric_that_is_better_low_marks_the_lowest():
-    cells = comparison._cells([(0.2, 0.0), (0.5, 0.0)], higher_is_better=False)
+    cells = comparison._cells([(0.2, 0.0), (0.5, 0.0)], "lower")
     assert [cell.best for cell in cells] == [True, False]
 
 
@@ -101,6 +103,3 @@ def test_unknown_style_and_empty_scores(results):
 def test_numbers_read_well():
     shown = [model_view.significant(x) for x in (2691.4, 13.42, 1.7e-16, 0.0, np.nan, -np.inf)]
     assert shown == ["2,691", "13.4", "1.7e-16", "0", "–", "–"]
-
-
-# The gallery

@@ -1,29 +1,46 @@
-"""What the additive toy study says follows from its rows."""
-
-from types import SimpleNamespace
+"""The tables of the additive toy study hold the numbers that follow from its rows."""
 
 import pytest
 
+from fastdis.datasets import Audit, FactorAudit
+from fastdis.reports import Figure
 from fastdis.studies.additive_toy import answers, grid, tables
-from fastdis.studies.additive_toy import sound_answers as sounds
 from tests.studies.additive_toy_rows import rows
+
+PICTURE = Figure("", "data:image/png;base64,", "nothing")
+
+
+@pytest.fixture(autouse=True)
+def picture(monkeypatch):
+    """Drawing takes longer than all else: one test does it."""
+    monkeypatch.setattr(answers, "loss_curves", lambda rows: PICTURE)
 
 
 def audits():
     factors = [
-        SimpleNamespace(
-            name=name, measure="R²", accuracy=0.9, confused=0.02, passes=name == "f0",
-            carried=name != "slope",
+        FactorAudit(
+            name, 0.0, 0.1, 0.2, 0.9 if name == "f0" else 0.1, "R²", 0.0, None, name == "f0", "",
+            0.12 if name == "slope" else 0.02,
         )
         for name in ("f0", "slope", "decay")
     ]  # fmt: skip
-    return {"cqt": SimpleNamespace(factors=factors)}
+    return {"cqt": Audit(tuple(factors), "")}
 
 
-def answer(question, **changed):
-    """The answer to the question that begins so."""
-    found = answers.answers(rows(**changed), audits())
+def answer(question, changes=None, **changed):
+    """The answer to the question that begins so; ``changes`` are made to each row."""
+    made = rows(**changed)
+    for row in made:
+        row.update({} if changes is None else changes(row))
+    found = answers.answers(made, audits())
     return next(each for each in found if each.question.startswith(question))
+
+
+def table(question, changes=None, **changed):
+    """The lines of its table, by what they begin with."""
+    (only,) = answer(question, changes, **changed).tables
+    assert len({tuple(row[:2]) for row in only.rows}) <= len(only.rows)
+    return only.rows
 
 
 def test_the_grid_has_every_system_with_and_without_noise_and_decay():
@@ -39,6 +56,15 @@ def test_the_grid_has_every_system_with_and_without_noise_and_decay():
             assert (system, "noise and decay", 20, beta) in cells
 
 
+def test_each_question_has_one_table_and_one_line():
+    found = answers.answers(rows(), audits())
+    assert len({each.question for each in found}) == len(found)
+    for each in found:
+        assert len(each.tables) == 1
+        assert not each.paragraphs
+        assert len(each.answer) < 220
+
+
 def test_pairs_agree_in_all_but_the_system():
     found = tables.pairs(rows(), "mlp-spectrogram", "mlp-cqt")
     assert len(found) == 6
@@ -50,95 +76,107 @@ def test_pairs_agree_in_all_but_the_system():
 
 
 def test_cqt_against_spectrogram():
-    told = answer("Does the CQT", mlp_cqt={"explained": 0.8}, cnn_cqt={"explained": 0.2})
-    assert "variance explained +0.000, higher in 6 of 18" in told.answer
-    by_network = {row[0]: row for row in told.tables[0].rows if row[1] == "variance explained"}
-    assert by_network["MLP"][2:] == [0.5, pytest.approx(0.8), "+0.300 ± 0.000", "6 of 6"]
-    assert by_network["CNN"][5] == "0 of 6"
-    assert by_network["attention RNN"][4] == "+0.000 ± 0.000"
+    changed = {"mlp_cqt": {"explained": 0.8}, "cnn_cqt": {"explained": 0.2}}
+    lines = {row[0]: row[2:] for row in table("Does the CQT", **changed)
+             if row[1] == tables.EXPLAINED}  # fmt: skip
+    assert lines["MLP, spectrogram → CQT"] == [0.5, pytest.approx(0.8), "+0.300 ± 0.000", "6 of 6"]
+    assert lines["CNN, spectrogram → CQT"][2:] == ["-0.300 ± 0.000", "0 of 6"]
+    assert lines["attention RNN, spectrogram → CQT"][2:] == ["+0.000 ± 0.000", "0 of 6"]
+    assert (
+        "variance explained +0.000 (higher in 6 of 18)" in answer("Does the CQT", **changed).answer
+    )
 
 
-def test_noise_stops_convergence_where_models_learn_no_more_than_the_mean():
-    def told(within, without):
-        made = rows()
-        for row in made:
-            if row["condition"] in ("noise", "clean"):
-                row["explained_expected"] = within if row["condition"] == "noise" else without
-        return sounds.noise(made).answer
+@pytest.mark.parametrize(
+    ("noisy", "clean", "count"), [(0.5, 0.5, (15, 15)), (0.01, 0.5, (0, 15)), (0.5, 0.01, (15, 0))]
+)
+def test_how_many_models_learn_with_noise_and_without(noisy, clean, count):
+    def changes(row):
+        explained = {"noise": noisy, "clean": clean}.get(row["condition"])
+        return {} if explained is None else {"explained_expected": explained}
 
-    assert told(0.5, 0.5).startswith("No: 15 of 15 models learn more than the mean picture with")
-    assert told(0.01, 0.5).startswith("Yes: 0 of 15 models")
-    assert told(0.01, 0.01).startswith("Yes: 0 of 15 models learn more than the mean picture with")
-    made = rows(cnn_cqt={"explained": 0.01})
-    for row in made:
-        if row["condition"] == "clean":
-            row["explained_expected"] = 0.5
-    assert sounds.noise(made).answer.startswith("In part: 12 of 15 models")
-    assert "CNN, CQT explains 0.01 with noise and 0.50 without" in sounds.noise(made).answer
+    found = answer("Does noise", changes).answer
+    assert f"{count[0]} of 15 models" in found
+    assert f"{count[1]} without" in found
+    assert list(answer("Does noise").figures) == [PICTURE]
+    lines = {row[0]: row[1:] for row in table("Does noise", changes)}
+    assert lines["CNN, CQT, noise"] == [0.5, pytest.approx(0.9), pytest.approx(noisy), "17%"]
+    assert lines["CNN, CQT, clean"][2] == pytest.approx(clean)
 
 
 def test_the_share_of_the_last_epoch():
-    assert sounds._last_share([4.0, 2.0, 1.5, 1.0]) == pytest.approx(0.5 / 3.0)
-    assert sounds._last_share([1.0, 2.0]) == 0.0
+    assert answers.last_share([4.0, 2.0, 1.5, 1.0]) == pytest.approx(0.5 / 3.0)
+    assert answers.last_share([1.0, 2.0]) == 0.0
 
 
 def test_hilbert_is_asked_of_the_mlp_and_of_a_network_that_sees_the_order():
-    told = answer(
-        "Does Hilbert", mlp_spectrogram_hilbert={"explained": 0.5},
-        conv1d_spectrogram_hilbert={"explained": 0.6},
-    )  # fmt: skip
-    assert "moves the MLP's variance explained by +0.000 ± 0.000 over 6 pairs" in told.answer
-    assert "as a sequence, gains by it: variance explained +0.100 ± 0.000" in told.answer
-    told = answer("Does Hilbert", conv1d_spectrogram_hilbert={"explained": 0.3, "probe": 0.5})
-    assert told.answer.endswith("what its codes tell moves by +0.100 ± 0.000.")
-    assert "as a sequence, loses: variance explained -0.200" in told.answer
-    assert "does not gain: variance explained +0.000" in answer("Does Hilbert").answer
+    lines = {
+        (row[0], row[1]): row[4]
+        for row in table(
+            "Does Hilbert", mlp_spectrogram_hilbert={"explained": 0.5},
+            conv1d_spectrogram_hilbert={"explained": 0.3, "probe": 0.5},
+        )
+    }  # fmt: skip
+    assert lines["MLP, row → Hilbert", tables.EXPLAINED] == "+0.000 ± 0.000"
+    assert lines["1-D CNN, row → Hilbert", tables.EXPLAINED] == "-0.200 ± 0.000"
+    assert lines["1-D CNN, row → Hilbert", tables.PROBE] == "+0.100 ± 0.000"
+    assert lines["1-D CNN, row → column", tables.EXPLAINED] == "+0.000 ± 0.000"
 
 
-def test_the_same_picture():
-    assert "In none of 21 models" in answer("Does the CNN give").answer
-    told = answer("Does the CNN give", cnn_cqt={"explained": 0.01}).answer
-    assert "In 15 of 21 models (β = 1, CNN, CQT; β = 4, CNN, CQT; β = 8, CNN, CQT)" in told
-    assert "closed" not in " ".join(answer("Does the CNN give").paragraphs)
-    made = rows(cnn_cqt={"explained": 0.01})
-    for row in made:
-        row["kl"] = 0.1 if row["beta"] == 8.0 else 3.0
-    assert "In 5 of those 15 the KL divergence is below" in sounds.same_picture(made).paragraphs[1]
+def test_models_that_collapse_to_the_mean_image():
+    def changes(row):
+        return {"kl": 0.1 if row["beta"] == 8.0 else 3.0}
+
+    assert answer("Does the CNN coll").answer.startswith("0 of 21 models")
+    found = answer("Does the CNN coll", changes, cnn_cqt={"explained": 0.01}).answer
+    assert found.startswith("15 of 21 models")
+    assert "in 5 of these" in found
 
 
 def test_the_order_of_the_networks():
-    told = answer("Does the attention RNN", rnn_cqt={"probe": 0.5}, mlp_mel={"probe": 0.6})
-    assert told.answer.startswith("It is number 2 of 14")
-    assert "first is MLP, mel" in told.answer
+    changed = {"rnn_cqt": {"probe": 0.5}, "mlp_mel": {"probe": 0.6}}
+    assert [row[0] for row in table("Does the attention RNN", **changed)[:2]] == [
+        "MLP, mel", "attention RNN, CQT"
+    ]  # fmt: skip
+    assert "number 2 of 14" in answer("Does the attention RNN", **changed).answer
 
 
-def test_codes_that_hold_a_factor_alone():
-    told = answer("Which factor does each")
-    assert "tell of f0, inharmonicity, slope, harmonics, snr_db and decay; no code" in told.answer
-    assert len(told.tables[2].rows) == 20
-    made = rows()
-    for row in made:
-        row["gaps"] = [0.3 if name == "f0" else 0.0 for name in row["names"]]
-    assert "one code holds a factor clearly ahead" in answers._carriers(made).answer
-    for row in made:
-        row["information"] = [0.01 for _ in row["names"]]
-    assert answers._carriers(made).answer.startswith("Single codes tell of no factor. In")
+def test_beta():
+    lines = table("What does β", lambda row: {"explained_expected": 1.0 / row["beta"]})
+    assert [row[:2] for row in lines] == [["1", 1.0], ["4", 0.25], ["8", 0.125]]
 
 
-def test_sizes_images_partials_and_audits():
-    assert "Of 20 codes 5.0 are active on average, of 6 5.0;" in answer("Are twenty").answer
-    images = answer("Do the same networks", cnn_images={"explained": 0.9}).answer
-    assert "explain 0.50 to 0.90" in images
-    partials = answer("Are the partials")
-    assert "off by 3.0 dB at the lowest partial and by 5.0 at the others" in partials.answer
-    assert "one picture for all is off by 9.0 and 11.0; by 6.0 dB where nothing" in partials.answer
-    assert "decays and by 4.0 at 10 per second" in partials.answer
-    assert partials.tables[0].rows[-1] == ["one picture for all", 9.0, 11.0]
-    carried = answer("Which factors can")
-    assert carried.answer == "cqt carries all but slope (a simple predictor misses decay)."
-    assert carried.tables[0].rows[1] == ["slope", "R² 0.90 (2%), not found, in doubt"]
+def test_codes_that_lead_the_second():
+    lines = table("Which factor does each")
+    assert len(lines) == len(grid.SYSTEMS) + 3
+    assert lines[0][1] == "0.30 (code 0, gap 0.05)"
+    assert [row[1] for row in lines[-3:]] == ["0.300", "0.050", "0.010"]
+    assert "in 0 of 42 models" in answer("Which factor does each").answer
+    leading = answer("Which factor does each", lambda row: {
+        "gaps": [0.3 * (name == "f0") for name in row["names"]],
+        "information": [0.01 for _ in row["names"]],
+    })  # fmt: skip
+    assert "no factor" in leading.answer
+    assert "in 42 of 42 models" in leading.answer
+    assert leading.tables[0].rows[0][1] == "0.01"
+
+
+def test_sizes_images_partials_decays_and_audits():
+    assert [row[::4] for row in table("Are twenty")] == [["20", 5.0], ["6", 5.0]]
+    assert "0.50 to 0.90" in answer("Do the same networks", cnn_images={"explained": 0.9}).answer
+    assert table("Are the partials")[-1] == [answers.MEAN_IMAGE, 9.0, 11.0]
+    assert table("Are the partials")[0] == ["MLP, CQT", 3.0, 5.0]
+    assert table("Are fast decays")[-1] == ["attention RNN, CQT", 6.0, 5.0, 4.0]
+    assert [row[1] for row in table("Which factors can")] == [
+        "R² 0.90 (2%), recoverable", "R² 0.10 (12%), hidden by noise", "R² 0.10 (2%), undetected"
+    ]  # fmt: skip
+    assert "keep: cqt 2; a held-out predictor detects: cqt 1" in answer("Which factors can").answer
 
 
 def test_every_cell_has_its_line():
     made = rows()
     assert len(tables.all_cells(made).rows) == len(made)
+
+
+def test_the_loss_curves_are_a_picture():
+    assert tables.loss_curves(rows()).uri.startswith("data:image/png;base64,")

@@ -16,9 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _memory, _threads, _validation
 from fastdis._kernels.philox import philox
-from fastdis.datasets.additive_toy.factors import Setting, toy_factors
+from fastdis.datasets.additive_toy.factors import Setting, check_audible, toy_factors
 from fastdis.datasets.additive_toy.gain import gain
-from fastdis.datasets.additive_toy.silence import check_heard
 from fastdis.datasets.base import Dataset
 from fastdis.datasets.representations import representation as make_representation
 from fastdis.factors import FactorSpace, FactorTable
@@ -107,10 +106,10 @@ class AdditiveToy(Dataset):
     TypeError, ValueError
         If an argument is out of its range; ``sample_rate`` is below 6,303 Hz for ``"cqt"``, whose
         filters lie below half of it; a list is empty, holds a level twice or infinity; levels
-        together leave a clip silent (the error says which clips), such as a slope below
+        together leave a clip silent (the error names them), such as a slope below
         ``-n_partials`` or ``"even"`` with f0 at ``sample_rate / 4``, even if no clip that is drawn
-        has them, for :meth:`features_at` takes any; nothing varies; or a factor is continuous, or
-        a correlation is given, without ``clips``.
+        has them, because :meth:`features_at` takes any levels; nothing varies; or a factor is
+        continuous, or a correlation is given, without ``clips``.
     MemoryError
         If there is no room for the rows that are drawn (12 bytes a factor).
 
@@ -182,7 +181,7 @@ class AdditiveToy(Dataset):
         self._clips = None if clips is None else _validation.integer("clips", clips)
         self._correlation = _pairs(correlation)
         self._table = self._draw()
-        check_heard(self._factors, self._table, self.n_partials, self.sample_rate, self.duration)
+        check_audible(self._factors, self.n_partials, self.sample_rate, self.duration)
 
     def _draw(self) -> FactorTable | None:
         """The rows that are drawn; None for the whole grid."""

@@ -185,3 +185,40 @@ def _check_range(name: str, values: NDArray[np.float64], sample_rate: int) -> No
         "sustain": (0.0, 1.0),
     }.get(name, (0.0, _LONGEST_STAGE))
     _validation.column(name, values, low, high)
+
+
+def check_audible(
+    factors: ToyFactors, n_partials: int, sample_rate: int, duration: float
+) -> None:  # fmt: skip
+    """Raise if levels together leave a clip silent: it would have no ratio to its noise.
+
+    Every condition below is monotonic in each number, so that the least and the greatest level of
+    each factor decide. A set of drawn clips renders other levels, too, so all of them count.
+    """
+    levels = {name: np.unique(factors.values(name)) for name in UNITS}
+    ends = [v if name == "harmonics" else v[[0, -1]] for name, v in levels.items()]
+    value = dict(zip(UNITS, np.ix_(*ends), strict=True))
+    lowest = np.where(value["harmonics"] == HARMONICS.index("even"), 2.0, 1.0)  # partial's number
+    stretch = np.sqrt(1.0 + (lowest**2 - 1.0) * value["inharmonicity"])
+    amplitude = 1.0 + value["slope"] * (lowest - 1.0) / n_partials
+    over = (value["sustain"] == 0.0) & (value["attack"] + value["decay_time"] < 2.0 / sample_rate)
+    for names, takes, silent in (
+        (("slope", "harmonics"), f"that leave each clip one of its {n_partials} partials",
+         (amplitude <= 0.0) | (lowest > n_partials)),
+        (("f0", "inharmonicity", "harmonics"),
+         f"that leave each clip a partial below sample_rate / 2 = {sample_rate / 2:g} Hz",
+         value["f0"] * lowest * stretch >= sample_rate / 2 * (1 - 1e-12)),
+        (("attack", "decay_time", "sustain", "release"),
+         f"whose envelope lasts in clips of {duration:g} s",
+         over | ((value["release"] >= duration) & (value["attack"] > 0.0))),
+    ):  # fmt: skip
+        if silent.any():
+            first = dict(zip(UNITS, np.argwhere(silent)[0], strict=True))
+            got = (_text(name, value[name].ravel()[first[name]]) for name in names)
+            raise ValueError(
+                f"{', '.join(names[:-1])} and {names[-1]} take values {takes}, got {', '.join(got)}"
+            )
+
+
+def _text(name: str, value: float) -> str:
+    return f"{name} {HARMONICS[int(value)]!r}" if name == "harmonics" else f"{name} {value:g}"

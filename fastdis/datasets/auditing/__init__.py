@@ -1,1 +1,1 @@
-"""Audits: which factors the features of a data set keep, lose, or bury in noise."""
+"""Audits: which factors the features keep, the representation erases, or noise hides."""

@@ -1,9 +1,9 @@
-"""Can each factor be recovered from the features at all? Asked before any model is trained.
+"""Can each factor be recovered from the features at all? Measured before any model is trained.
 
-For each factor: do the features of neighbouring levels differ when all else is held, by how much,
-is the difference sound or aliasing, does noise hide it, and does a simple predictor find the level
-in clips it has not seen? A factor whose levels look alike cannot be learnt by any model from these
-features; one that the predictor alone misses may well be.
+For each factor: do the features of neighbouring levels differ when all other factors are equal, by
+how much, is the difference only aliasing, does noise hide it, and does a simple predictor find the
+level in held-out clips? No model can learn a factor from features that are the same at all levels;
+a factor that only the predictor misses may still be learnt.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from numpy.typing import NDArray
 from fastdis import _threads, _validation
 from fastdis.datasets.auditing.neighbours import Neighbours, Rendered, RowFinder, flat, renderer
 from fastdis.datasets.auditing.result import PASS_SHARE, Audit, FactorAudit
-from fastdis.datasets.auditing.verdict import one_level, paragraph, sentence
+from fastdis.datasets.auditing.verdict import paragraph, sentence
 from fastdis.datasets.base import Dataset
 from fastdis.factors import Factor, FactorTable
 
 # Two features differ if any value differs by this share of the features' range: a hundred times
-# the rounding of float32, and far below what a trained network can tell.
+# the rounding of float32, and far below what a trained network can resolve.
 TOLERANCE = 1e-5
 _COMPONENTS = 32  # principal components the predictor sees
 _PASS_SCORE = 0.5  # of the way from chance to perfect
-# A pair is told apart by aliasing if less than this share of its distance is left without it. Not
+# A pair differs by aliasing if less than this share of its distance is left without aliasing. Not
 # zero: at a clip's two ends the phase shows, and it differs even between two equal sines.
 _LEFT = 0.1
 
 
 def audit(dataset: Dataset, *, pairs: int = 400, clips: int = 4000, seed: int = 0) -> Audit:
-    """Hold the features of a data set against its factors.
+    """Measure what the features of a data set hold of each factor.
 
-    A data set that renders any levels (:meth:`fastdis.datasets.AdditiveToy.features_at`), itself or
-    behind a stored one, is asked for the pairs, so that a sample of a large grid has them, too, and
-    for continuous factors. It renders them without noise, where any difference is the factor's:
-    that is what the representation keeps (of a factor that acts on the noise alone, with one stream
-    of noise for both clips). Then with many draws of the noise, each the same for both, so that
-    only the factor differs: that is what the noise leaves. In place of such an observer's, the
-    verdict of a simple predictor counts, which knows nothing else of a clip: a factor passes if it
-    finds the level. Where it does not, the verdict says whether the features could have told.
+    The audit compares pairs of clips that differ in one factor by one level. A data set that
+    renders any levels (:meth:`fastdis.datasets.AdditiveToy.features_at`), itself or behind a stored
+    one, renders the pairs, so that a sample of a large grid and continuous factors have pairs, too:
+    first without noise, which shows what the representation keeps (for a factor that acts on the
+    noise alone, with the same draw of the noise for both clips); then with many draws of the noise,
+    the same for both clips, which shows what the noise leaves to a naive-Bayes (Student-t)
+    classifier that is given all other factors. A factor passes or fails by the held-out predictor,
+    not by that classifier, because only the predictor sees the features alone.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def audit(dataset: Dataset, *, pairs: int = 400, clips: int = 4000, seed: int = 
         _audit_factor(dataset, factor, found, score, tolerance, spread)
         for factor, found, score in zip(factors, pairs_of, scores, strict=True)
     ]
-    return Audit(tuple(audits), paragraph(audits, source is not None))
+    return Audit(tuple(audits), paragraph(audits))
 
 
 def _audit_factor(
@@ -102,17 +102,17 @@ def _audit_factor(
     if found.rows is not None:
         a, b = found.rows
         aliasing = _aliased_share(dataset, a[differs], b[differs], distance[differs])
+    trivial = bool(factor.values.min() == factor.values.max())
     passes = alike <= PASS_SHARE and score >= chance + _PASS_SCORE * (1.0 - chance)
-    if one_level(factor):
-        passes = True
-    measure = "accuracy" if factor.kind == "categorical" else "R²"
-    told = FactorAudit(
-        factor.name, alike,
-        float(distance.min()) / spread if count else 0.0,
-        float(np.median(distance)) / spread if count else 0.0,
-        score, measure, chance, aliasing, passes, "", found.confused,
+    result = FactorAudit(
+        name=factor.name, indistinguishable=alike,
+        smallest_distance=float(distance.min()) / spread if count else 0.0,
+        median_distance=float(np.median(distance)) / spread if count else 0.0,
+        accuracy=score, measure="accuracy" if factor.kind == "categorical" else "R²",
+        chance=chance, aliasing=aliasing, passes=passes or trivial, verdict="",
+        confused=found.confused, trivial=trivial,
     )  # fmt: skip
-    return replace(told, verdict=sentence(told, factor, count, found.rows is None))
+    return replace(result, verdict=sentence(result, compared=count > 0))
 
 
 def _aliased_share(
@@ -168,6 +168,6 @@ def _predict(
         chance = 0.0
     with warnings.catch_warnings():  # the trees' threads may leave each other's filters behind
         model.fit(x[train], levels[train])
-    # The trees' answers are added up in the order in which they come: on one thread, always alike.
+    # Predictions are summed in the order in which threads end: one thread gives the same last bits.
     score = model.set_params(n_jobs=1).score(x[test], levels[test])
     return max(float(score), 0.0), chance

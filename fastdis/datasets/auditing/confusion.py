@@ -1,14 +1,15 @@
-"""What noise leaves of a factor: how often an observer mistakes a clip for its neighbour.
+"""What noise leaves of a factor: how often a Bayes classifier confuses neighbouring levels.
 
-The observer knows all else of the clip, and has seen n draws of the noise on it at either of two
-levels. It takes every feature for a normal variable by itself of which these draws, of mean m and
-variance v, are all that is known: what the next will be has Student's t distribution of n - 1
-degrees (Gelman et al., Bayesian Data Analysis, 3rd ed., section 3.2). With s = v (1 + 1/n) it
-decides for the level with the larger sum of -1/2 log s - n/2 log(1 + (x - m)^2 / ((n - 1) s)).
+The classifier is given all other factors of a clip, and n draws of the noise at either of two
+levels. It is naive: it takes the features for independent, and each for a normal variable of which
+only the draws' mean m and variance v are known, so that the next draw has Student's t distribution
+of n - 1 degrees (Gelman et al., Bayesian Data Analysis, 3rd ed., section 3.2). With
+s = v (1 + 1/n) it decides for the level with the larger sum of
+-1/2 log s - n/2 log(1 + (x - m)^2 / ((n - 1) s)).
 
-Features do depend on each other and n is small: a better observer would mistake fewer. The tails
-of the t matter. A cell of a log magnitude that lay at its floor in all draws shows no variance, and
-to a normal variable the first noise that lifts it would outweigh a thousand other features.
+Features do depend on each other and n is small: a better classifier would confuse fewer. The tails
+of the t distribution matter. A cell of a log magnitude that lay at its floor in all draws shows no
+variance, and to a normal variable the first noise that lifts it would outweigh a thousand others.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ DRAWS = 16
 
 
 def confused(a: Callable[[int], Array], b: Callable[[int], Array], least: float) -> float:
-    """The share of clips ``(n, F)`` at two levels that are taken for the other; 1/2 is a guess.
+    """The share of clips ``(n, F)`` at two levels that are classified as the other; 1/2 is chance.
 
     ``a`` and ``b`` render the same clips at either level with a draw of the noise, the same for
-    both; draw 0 is judged by what draws 1 to ``DRAWS`` show. ``least`` is the smallest deviation
-    that a feature is taken to have, so that one which never moves tells no more than it can. An
-    upper bound: the observer neglects how features depend on each other, and has seen few draws.
+    both; draws 1 to ``DRAWS`` train the classifier, draw 0 tests it. ``least`` is the smallest
+    standard deviation that a feature is taken to have, so that a feature which is constant over
+    the draws keeps a finite weight. An upper bound, as the classifier is naive and has few draws.
     """
     at_a, at_b = _moments(a, least), _moments(b, least)
     wrong = [
-        np.sign(_likelihood(x, theirs) - _likelihood(x, own))
-        for x, own, theirs in ((a(0), at_a, at_b), (b(0), at_b, at_a))
+        np.sign(_log_density(x, other) - _log_density(x, own))
+        for x, own, other in ((a(0), at_a, at_b), (b(0), at_b, at_a))
     ]
     return float(0.5 + 0.5 * np.mean(wrong))  # a tie is half a mistake
 
@@ -52,10 +53,10 @@ def _moments(render: Callable[[int], Array], least: float) -> Moments:
     return first + mean, (squares - DRAWS * np.square(mean)) / (DRAWS - 1) + least**2
 
 
-def _likelihood(x: Array, moments: Moments) -> NDArray[np.float64]:
-    """The logarithm, up to a constant, ``(n,)``."""
+def _log_density(x: Array, moments: Moments) -> NDArray[np.float64]:
+    """The log predictive density, up to a constant, ``(n,)``."""
     mean, variance = moments
     spread = variance * (1.0 + 1.0 / DRAWS)
     far = np.log1p(np.square(x - mean) / ((DRAWS - 1) * spread))
-    told: NDArray[np.float64] = -0.5 * (np.log(spread) + DRAWS * far).sum(axis=1)
-    return told
+    log_density: NDArray[np.float64] = -0.5 * (np.log(spread) + DRAWS * far).sum(axis=1)
+    return log_density

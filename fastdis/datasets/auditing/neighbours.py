@@ -1,7 +1,7 @@
 """Pairs of clips that differ in one factor: found in a data set, or rendered by one that can.
 
 A set drawn from a large grid holds hardly two neighbours, and one with noise no two clips that
-differ in one factor alone. A set that renders any levels is asked for them, on the same noise.
+differ in one factor alone. A set that renders any levels renders such pairs, with the same noise.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 STEP = 1 / 20  # of the range of a continuous factor
-_OBSERVED = 120  # pairs that the observer of noise is shown
+_CLASSIFIED = 120  # pairs rendered with many draws of noise
 
 
 @runtime_checkable
@@ -37,18 +37,18 @@ class RendersAnyLevels(Protocol):
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Clips that differ in one factor, by one level or by any where levels have no order.
+    """Clips that differ in one factor, by one level, or by any if the levels have no order.
 
     Attributes
     ----------
     a, b : (n, F * frames)
-        Their features; without noise, where the set can render so and the factor does more than
-        to change it.
+        Their features; without noise, where the set can render so and the factor changes more
+        than the noise.
     rows
-        Where both stand in the data set; None for those that were rendered.
+        Their indices in the data set; None for pairs that were rendered.
     confused
-        Of pairs with noise, the share that an observer who knows all else takes for the other; None
-        where there is no noise, or the data set cannot tell.
+        Of pairs with noise, the share that a classifier given all other factors confuses; None
+        where there is no noise, or the data set cannot render other draws of it.
     """
 
     a: Array
@@ -58,7 +58,7 @@ class Neighbours:
 
 
 def renderer(dataset: Dataset) -> RendersAnyLevels | None:
-    """The set that renders any levels: ``dataset``, or the one whose features it keeps as are."""
+    """The set that renders any levels: ``dataset``, or the one whose features it stores."""
     while isinstance(dataset, Stored) and type(dataset).features_of is Stored.features_of:
         dataset = dataset.source
     return dataset if isinstance(dataset, RendersAnyLevels) else None
@@ -70,7 +70,7 @@ def flat(features: Array) -> Array:
 
 
 class RowFinder:
-    """Rows of a data set by their levels; the set need not hold the whole grid, nor in order."""
+    """Indices of clips by their levels, in a set that need not be a whole grid or in order."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset, self.space = dataset, dataset.space
@@ -88,7 +88,7 @@ class RowFinder:
     def neighbours(
         self, k: int, pairs: int, rng: np.random.Generator, tolerance: float
     ) -> Neighbours:
-        """Up to so many pairs that differ in factor k."""
+        """Up to ``pairs`` pairs that differ in factor k alone."""
         factor = self.space.factors[k]
         a = rows = np.zeros(0, np.int64)
         if factor.size > 1:
@@ -103,7 +103,7 @@ class RowFinder:
 
 
 class Rendered:
-    """Pairs that a data set renders; it need not hold either of the two clips' combinations."""
+    """Pairs that a data set renders; their combinations of levels need not be in the set."""
 
     def __init__(self, dataset: Dataset, source: RendersAnyLevels) -> None:
         self.dataset, self.source = dataset, source
@@ -111,7 +111,7 @@ class Rendered:
     def neighbours(
         self, k: int, pairs: int, rng: np.random.Generator, tolerance: float
     ) -> Neighbours:
-        """So many pairs that differ in factor k; the phases and the noise of both are the same."""
+        """Up to ``pairs`` pairs that differ in factor k alone, with the same phases and noise."""
         rows = rng.integers(0, len(self.dataset), 4 * pairs)
         here = self.dataset.table(rows)
         there, inside = _next(here, k, rng)
@@ -129,7 +129,7 @@ class Rendered:
             return Neighbours(a, b, None, None)
         if np.abs(a - b).max() <= tolerance:
             a, b = noisy_a, noisy_b
-        few = slice(0, _OBSERVED)
+        few = slice(0, _CLASSIFIED)
         here, there = here[few], there[few]
         mistaken = confused(partial(shown, here), partial(shown, there), tolerance)
         return Neighbours(a, b, None, mistaken)

@@ -1,43 +1,57 @@
-"""What an audit tells: of each factor its measurements and a sentence, of all a paragraph."""
+"""The result of an audit: measurements and a verdict for each factor, and one for all."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
-PASS_SHARE = 0.05  # of neighbouring levels that may look alike
-HIDDEN = 0.1  # of clips that the observer of noise may mistake
+PASS_SHARE = 0.05  # of neighbouring levels that may have the same features
+HIDDEN_SHARE = 0.1  # of neighbouring levels that noise may confuse
+
+
+class Outcome(StrEnum):
+    """The verdict on a factor: recoverable, or why not."""
+
+    KEPT = "recoverable"
+    ERASED = "erased"  # more than 5% of neighbouring levels have the same features
+    HIDDEN = "hidden by noise"  # which confuses more than 10% of neighbouring levels
+    UNDETECTED = "undetected"  # in the features, but the predictor misses it
+    TRIVIAL = "one level"
 
 
 @dataclass(frozen=True)
 class FactorAudit:
-    """What the features say of one factor.
+    """What the features hold of one factor.
 
     Attributes
     ----------
     name
-        The factor's.
+        The factor's name.
     indistinguishable
         Share of pairs of neighbouring levels (any two of a categorical factor, a twentieth of the
-        range of a continuous one), other factors held, whose features are the same to 1e-5 of
-        their range; without noise where the data set can tell.
+        range of a continuous one), all other factors equal, whose features agree to 1e-5 of
+        their range; without noise where the data set can render so.
     smallest_distance, median_distance
         Root mean square difference of such pairs over that of two random clips.
     accuracy, measure, chance
-        Of a held-out predictor: ``"accuracy"`` for a categorical factor, ``"R²"`` for another, and
-        what a guess would reach.
+        Score of a predictor on held-out clips: ``"accuracy"`` for a categorical factor, ``"R²"``
+        for another; and the score of a guess.
     aliasing
         Share of the pairs that differ of whose distance less than a tenth is left once the
-        waveforms are free of aliasing; None where the data set cannot tell.
+        waveforms are free of aliasing; None where the data set cannot render them.
     passes
         At most 5% of pairs look alike, and the predictor gets halfway from chance to perfect.
     verdict
         The same in a sentence.
     confused
-        Of clips with their noise, the share that an observer takes for a neighbour, 1/2 being a
-        guess. It knows all else of the clip. An upper bound of what the noise hides, as it has seen
-        but sixteen other draws of it at either level, and takes the features for independent. None
-        without noise, or where the data set cannot render such draws.
+        Share of neighbouring levels that a naive-Bayes (Student-t) classifier confuses in clips
+        with noise, given all other factors; 1/2 is chance. An upper bound of what the noise
+        hides: the classifier has seen only sixteen draws of the noise at either level, and takes
+        the features for independent. None without noise, or where the data set cannot render
+        such draws.
+    trivial
+        Whether the factor has one level.
     """
 
     name: str
@@ -51,26 +65,37 @@ class FactorAudit:
     passes: bool
     verdict: str
     confused: float | None = None
+    trivial: bool = False
 
     @property
-    def carried(self) -> bool:
-        """Whether the features hold every level, be they found by the predictor or not.
+    def outcome(self) -> Outcome:
+        """The verdict in a word.
 
-        At most 5% of neighbouring levels look alike, and noise confuses at most 10% of them. A
-        factor that ``passes`` may not be carried: the predictor finds its range, and noise may
-        hide which of two neighbouring levels it is; the verdict says so.
+        ``"hidden by noise"`` may be a factor that ``passes``: the predictor finds its range, and
+        noise hides which of two neighbouring levels it is.
         """
-        return self.indistinguishable <= PASS_SHARE and not self.hidden
+        if self.trivial:
+            return Outcome.TRIVIAL
+        if self.indistinguishable > PASS_SHARE:
+            return Outcome.ERASED
+        if (self.confused or 0.0) > HIDDEN_SHARE:
+            return Outcome.HIDDEN
+        return Outcome.KEPT if self.passes else Outcome.UNDETECTED
 
     @property
     def hidden(self) -> bool:
-        """Whether noise confuses more than 10% of neighbouring levels that do not look alike."""
-        return self.indistinguishable <= PASS_SHARE and (self.confused or 0.0) > HIDDEN
+        """Whether noise confuses more than 10% of neighbouring levels whose features differ."""
+        return self.outcome == Outcome.HIDDEN
+
+    @property
+    def carried(self) -> bool:
+        """Whether the features hold every level, detected by the predictor or not."""
+        return self.outcome not in (Outcome.ERASED, Outcome.HIDDEN)
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The factors' audits and a verdict in a paragraph; ``str()`` is a table."""
+    """The audits of all factors and a verdict in a paragraph; ``str()`` is a table."""
 
     factors: tuple[FactorAudit, ...]
     verdict: str

@@ -19,7 +19,7 @@ from fastdis.features.constant_q.filters import FilterWindow
 from fastdis.features.constant_q.plan import (
     MOST_BINS,
     ConstantQ,
-    Settings,
+    ConstantQSettings,
     TooManyBinsError,
     plan_for,
 )
@@ -72,7 +72,7 @@ def checked_bins(name: str, bins: int) -> int:
     return bins
 
 
-def plan_of(name: str, settings: Settings, samples: int) -> ConstantQ:
+def plan_of(name: str, settings: ConstantQSettings, samples: int) -> ConstantQ:
     """The plan behind frames ``name`` of so many samples.
 
     Raises
@@ -82,7 +82,7 @@ def plan_of(name: str, settings: Settings, samples: int) -> ConstantQ:
     MemoryError
         If there is no room for the filters.
     """
-    need = 20 * settings.bins * samples
+    need = 20 * settings.n_bins * samples
     _memory.require(f"{name}: a clip of {samples:,} samples", need, _SHORTER)
     try:
         return plan_for(settings, samples, padded=False)
@@ -172,15 +172,15 @@ def icqt(
         )
     spectra, single = _validation.spectra("C", C, np.complex64)
     count, bins, frames = spectra.shape
-    settings = Settings.checked(
+    settings = ConstantQSettings(
         sr=sr, hop_length=hop_length, fmin=fmin, n_bins=checked_bins("C", bins),
         bins_per_octave=bins_per_octave, tuning=tuning, filter_scale=filter_scale, norm=norm,
         window=window, scale=scale,
     )  # fmt: skip
-    kept = clip_samples("C", frames, settings.hop, length)
+    kept = clip_samples("C", frames, settings.hop_length, length)
     # Where nobody says how long the clip was, it may have gone on almost to a next frame.
-    samples = settings.hop * frames - 1 if length is None else kept
-    cut = pieces(samples, settings.hop, settings.reach)
+    samples = settings.hop_length * frames - 1 if length is None else kept
+    cut = pieces(samples, settings.hop_length, settings.reach)
     plans = {each.samples: plan_of("C", settings, each.samples) for each in cut}
     result = _memory.new_array("icqt", (count, kept))
     result[:] = 0
@@ -285,14 +285,14 @@ def griffinlim_cqt(
     if init is not None:
         _validation.choice("init", init, ("random",))
     count, bins, frames = magnitudes.shape
-    settings = Settings.checked(
+    settings = ConstantQSettings(
         sr=sr, hop_length=hop_length, fmin=fmin, n_bins=checked_bins("C", bins),
         bins_per_octave=bins_per_octave, tuning=tuning, filter_scale=filter_scale, norm=norm,
         window=window, scale=scale,
     )  # fmt: skip
-    samples = clip_samples("C", frames, settings.hop, length)
+    samples = clip_samples("C", frames, settings.hop_length, length)
     asked = plan_of("C", settings, samples)
-    fine = plan_of("C", replace(settings, hop=fine_hop(asked)), samples)
+    fine = plan_of("C", replace(settings, hop_length=fine_hop(asked)), samples)
     search = Phases(operator_of(asked), operator_of(fine), window)
     draw = first_phases(random_state, (bins, fine.frames))
     result = _memory.new_array("griffinlim_cqt", (count, samples))

@@ -92,69 +92,62 @@ class ConstantQ:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Parameters of a transform as :meth:`checked` gives them, without the clip's length."""
+class ConstantQSettings:
+    """The parameters of :func:`fastdis.features.cqt` but for ``pad_mode``, checked one by one.
 
-    sr: float
-    hop: int
-    lowest: float
-    bins: int
-    per_octave: int
-    filter_scale: float
-    norm: float | None
-    window: FilterWindow
-    scale: bool
+    Raises
+    ------
+    TypeError, ValueError
+        If one is out of its range.
+    """
 
-    @classmethod
-    def checked(
-        cls,
-        *,
-        sr: float = 22050,
-        hop_length: int = 512,
-        fmin: float | None = None,
-        n_bins: int = 84,
-        bins_per_octave: int = 12,
-        tuning: float = 0.0,
-        filter_scale: float = 1.0,
-        norm: float | None = 1,
-        window: FilterWindow = "hann",
-        scale: bool = True,
-    ) -> Settings:
-        """The parameters of :func:`fastdis.features.cqt`, each looked at by itself.
+    sr: float = 22050
+    hop_length: int = 512
+    fmin: float | None = None
+    n_bins: int = 84
+    bins_per_octave: int = 12
+    tuning: float = 0.0
+    filter_scale: float = 1.0
+    norm: float | None = 1
+    window: FilterWindow = "hann"
+    scale: bool = True
 
-        Raises
-        ------
-        TypeError, ValueError
-            If one is out of its range.
-        """
-        lowest = C1 if fmin is None else _validation.number("fmin", fmin, above=0)
-        per_octave = _validation.integer("bins_per_octave", bins_per_octave, 1, MOST_BINS)
+    def __post_init__(self) -> None:
+        norm = self.norm
         if norm is not None and norm != np.inf:
             norm = _validation.number("norm", norm, 0)
-        _check_window(window)
-        tuning = _validation.number("tuning", tuning, -1e3, 1e3)
-        settings = cls(
-            sr=_validation.number("sr", sr, above=0, maximum=_validation.FASTEST_RATE),
-            hop=_validation.integer("hop_length", hop_length, 1, _LONGEST_FILTER),
-            lowest=lowest * 2.0 ** (tuning / per_octave),
-            bins=_validation.integer("n_bins", n_bins, 1, MOST_BINS),
-            per_octave=per_octave,
-            filter_scale=_validation.number("filter_scale", filter_scale, above=0),
-            norm=norm,
-            window=window,
-            scale=_validation.flag("scale", scale),
-        )
-        if settings.lowest == 0 or settings.longest > _LONGEST_FILTER:
+        _check_window(self.window)
+        checked = {
+            "sr": _validation.number("sr", self.sr, above=0, maximum=_validation.FASTEST_RATE),
+            "hop_length": _validation.integer("hop_length", self.hop_length, 1, _LONGEST_FILTER),
+            "fmin": C1 if self.fmin is None else _validation.number("fmin", self.fmin, above=0),
+            "n_bins": _validation.integer("n_bins", self.n_bins, 1, MOST_BINS),
+            "bins_per_octave": _validation.integer(
+                "bins_per_octave", self.bins_per_octave, 1, MOST_BINS
+            ),
+            "tuning": _validation.number("tuning", self.tuning, -1e3, 1e3),
+            "filter_scale": _validation.number("filter_scale", self.filter_scale, above=0),
+            "norm": norm,
+            "scale": _validation.flag("scale", self.scale),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        if self.lowest == 0 or self.longest > _LONGEST_FILTER:
             raise ValueError(
                 f"fmin takes a frequency whose filter is at most {_LONGEST_FILTER} samples, got "
-                f"{settings.lowest:g} Hz, whose is longer"
+                f"{self.lowest:g} Hz, whose is longer"
             )
-        return settings
+
+    @property
+    def lowest(self) -> float:
+        """The centre of the lowest filter in Hz, tuned."""
+        fmin = C1 if self.fmin is None else self.fmin
+        return float(fmin * 2.0 ** (self.tuning / self.bins_per_octave))
 
     @property
     def alpha(self) -> float:
         """The relative bandwidth, ``1 / Q`` at a filter scale of 1, as librosa has it."""
-        ratio = 2.0 ** (2 / self.per_octave)
+        ratio = 2.0 ** (2 / self.bins_per_octave)
         return float((ratio - 1) / (ratio + 1))
 
     @property
@@ -162,7 +155,7 @@ class Settings:
         """The centre of each filter in Hz, infinite where it is far beyond any rate."""
         with np.errstate(over="ignore"):
             every: NDArray[np.float64] = self.lowest * 2.0 ** (
-                np.arange(self.bins) / self.per_octave
+                np.arange(self.n_bins) / self.bins_per_octave
             )
         return every
 
@@ -203,7 +196,7 @@ def _check_window(window: FilterWindow) -> None:
 
 
 @lru_cache(maxsize=16)
-def plan_for(settings: Settings, samples: int, *, padded: bool) -> ConstantQ:
+def plan_for(settings: ConstantQSettings, samples: int, *, padded: bool) -> ConstantQ:
     """The filters for clips of ``samples``, made once; with ``padded``, for some longer by reach.
 
     Raises
@@ -212,7 +205,7 @@ def plan_for(settings: Settings, samples: int, *, padded: bool) -> ConstantQ:
         If ``n_bins`` go beyond half the sampling rate, or ``fmin`` does; if there is no such
         window, or it is not symmetric, or not the same at all lengths.
     """
-    shape, hop, reach = shape_of(settings.window), settings.hop, settings.reach
+    shape, hop, reach = shape_of(settings.window), settings.hop_length, settings.reach
     frequencies = settings.frequencies
     _check_nyquist(frequencies, settings.sr, settings.upper_edge)
     lengths = settings.filter_scale / settings.alpha * settings.sr / frequencies

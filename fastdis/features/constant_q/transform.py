@@ -1,6 +1,6 @@
 """The constant-Q transform of a batch: each clip by one transform, or in blocks of frames.
 
-What is computed for a clip, and from which filters, is told in ``_constant_q_plan``.
+``plan.py`` says what is computed for a clip, and with which filters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fastdis import _kernels, _memory, _validation
 from fastdis._kernels import fft
 from fastdis._threads import parallel_for
 from fastdis.features.constant_q.filters import FilterWindow
-from fastdis.features.constant_q.plan import ConstantQ, Settings, plan_for
+from fastdis.features.constant_q.plan import ConstantQ, ConstantQSettings, plan_for
 from fastdis.features.framing import LOUDEST, PAD_MODES, check_level
 
 _BLOCK = 2**16  # samples; longer clips are cut into blocks of frames, so that each stays in cache
@@ -80,7 +80,7 @@ class Analysis:
         return np.pad(clip, width, mode=self.pad_mode)  # type: ignore[call-overload, no-any-return]
 
 
-def analysis_of(settings: Settings, samples: int, pad_mode: str) -> Analysis:
+def analysis_of(settings: ConstantQSettings, samples: int, pad_mode: str) -> Analysis:
     """How clips of ``samples`` are transformed.
 
     Raises
@@ -90,7 +90,7 @@ def analysis_of(settings: Settings, samples: int, pad_mode: str) -> Analysis:
     """
     _validation.choice("pad_mode", pad_mode, PAD_MODES)
     block = max(_BLOCK, 4 * settings.reach)
-    frames = 1 + samples // settings.hop
+    frames = 1 + samples // settings.hop_length
     if samples <= block:
         plan = plan_for(settings, samples, padded=pad_mode != "constant")
         blocks = 1
@@ -193,20 +193,17 @@ def cqt(
     (3, 60, 32)
     """
     clips, single = _validation.clips("y", y)
-    settings = Settings.checked(
+    settings = ConstantQSettings(
         sr=sr, hop_length=hop_length, fmin=fmin, n_bins=n_bins, bins_per_octave=bins_per_octave,
         tuning=tuning, filter_scale=filter_scale, norm=norm, window=window, scale=scale,
     )  # fmt: skip
     analysis = analysis_of(settings, clips.shape[1], pad_mode)
-    shape = (len(clips), settings.bins, analysis.frames)[single:]
-    if out is None:
-        out = _memory.new_array("cqt", shape, np.complex64)
-    else:
-        _validation.output("out", out, shape, np.complex64)
-    batch = out[None] if single else out
+    shape = (len(clips), settings.n_bins, analysis.frames)
+    result = _memory.result_array("cqt", out, shape[single:], np.complex64)
+    batch = result.reshape(shape)
 
     def work(start: int, stop: int) -> None:
         analysis.run(clips, start, stop, batch)
 
     parallel_for(work, len(clips) * analysis.blocks)
-    return out
+    return result

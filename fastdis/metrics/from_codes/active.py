@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._evidence import Evidence
-from fastdis.metrics._metric import Metric, Score
+from fastdis.metrics._metric import Entry, Score, metric
 from fastdis.metrics.from_codes.codes import Codes, covariance, of_evidence, read_codes
 
 _THRESHOLD = 0.01
@@ -45,6 +45,28 @@ def active_codes(codes: Any, *, threshold: float = _THRESHOLD) -> NDArray[np.boo
     return _active(read_codes(codes), threshold)
 
 
+def _active(codes: Codes, threshold: float) -> NDArray[np.bool_]:
+    with np.errstate(over="ignore", under="ignore"):  # beyond the floats is beyond the threshold
+        variance = np.diag(covariance(codes)) * codes.unit * codes.unit
+    return np.asarray(variance > threshold)
+
+
+def _formula(evidence: Evidence, *, threshold: float = _THRESHOLD) -> Score:
+    active = _active(of_evidence(evidence), threshold)
+    return Score(float(active.sum()), per_code=evidence.by_code(active.astype(float)))
+
+
+@metric(
+    Entry(
+        "active_units", "Active units", "Burda et al. 2016",
+        "none of them (use of codes)",
+        "It counts the codes that vary with the input.",
+        "What the codes hold; the threshold has the unit of a prior N(0, 1).",
+        high=None, better="",
+    ),
+    group="unlabelled",
+    standard=_formula,
+)  # fmt: skip
 def active_units(codes: Any, *, threshold: float = _THRESHOLD) -> int:
     """The number of codes that vary by more than ``threshold``; 0 to D.
 
@@ -57,17 +79,3 @@ def active_units(codes: Any, *, threshold: float = _THRESHOLD) -> int:
     1
     """
     return int(active_codes(codes, threshold=threshold).sum())
-
-
-def _active(codes: Codes, threshold: float) -> NDArray[np.bool_]:
-    with np.errstate(over="ignore", under="ignore"):  # beyond the floats is beyond the threshold
-        variance = np.diag(covariance(codes)) * codes.unit * codes.unit
-    return np.asarray(variance > threshold)
-
-
-def _formula(evidence: Evidence, *, threshold: float = _THRESHOLD) -> Score:
-    active = _active(of_evidence(evidence), threshold)
-    return Score(float(active.sum()), per_code=evidence.by_code(active.astype(float)))
-
-
-ACTIVE_UNITS = Metric("active_units", {"standard": _formula}, reads="codes")

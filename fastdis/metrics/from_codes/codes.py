@@ -7,7 +7,6 @@ and the order of their sums depend on the shape alone, so threads change no bit.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 
 from fastdis._threads import parallel_for
 from fastdis.metrics._counts.columns import column_range, real_columns, two_dimensional
-from fastdis.metrics._counts.histogram import MetricWarning
 from fastdis.metrics._evidence import Evidence
 
 _BLOCK = 4096  # rows whose float64 copy stays in the cache
@@ -102,12 +100,6 @@ def note_dead(codes: Codes, varying: NDArray[np.intp], note: Note) -> None:
         note(f"constant and left out: codes {', '.join(map(str, dead))}")
     if not len(varying):
         note("no code varies; the score counts as 0")
-
-
-def warn(metric: str, notes: Iterable[str]) -> None:
-    """Say the notes to whoever called the public function that calls this."""
-    for note in notes:
-        warnings.warn(f"{metric}: {note}", MetricWarning, stacklevel=3)
 
 
 def _columns(tables: tuple[Codes, ...]) -> tuple[Matrix, Matrix]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._counts.columns import real_columns, two_dimensional
+from fastdis.metrics._metric import Entry, describe
 
 Array = NDArray[np.float64]
 
@@ -51,6 +52,14 @@ class Separation:
     wsepin: float
 
 
+@describe(
+    Entry(
+        "informativeness", "Informativeness", "Do & Tran 2020",
+        "none of them (what a code tells about the input)",
+        "A code depends on the input x, by its posterior.",
+        "Factors; what is told twice.",
+    ),
+)  # fmt: skip
 def informativeness(
     mean: Any, logvar: Any, *, bins: int = 100, low: float = -4.0, high: float = 4.0
 ) -> Array:
@@ -112,6 +121,15 @@ def informativeness(
     return np.asarray(np.divide(told, entropy, where=entropy > 0, out=np.zeros(codes)))
 
 
+@describe(
+    Entry(
+        "wsepin", "WSEPIN (WINDIN)", "Do & Tran 2020",
+        "none of them (what a code tells about the input)",
+        "Codes tell about x what no other code tells.",
+        "Factors; a mixture of N rows tells log N at most.",
+        high=None,
+    ),
+)  # fmt: skip
 def separation(mean: Any, logvar: Any, *, samples: int = 1000, seed: int = 0) -> Separation:
     """How much of what each code tells about x do the other codes tell as well?
 

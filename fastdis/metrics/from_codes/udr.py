@@ -23,7 +23,8 @@ from fastdis import _validation
 from fastdis._threads import parallel_for
 from fastdis.metrics._counts.columns import plain
 from fastdis.metrics._fits.fitting import fitting
-from fastdis.metrics.from_codes.codes import Codes, correlation, covariance, read_codes, warn
+from fastdis.metrics._metric import Entry, describe, warn
+from fastdis.metrics.from_codes.codes import Codes, correlation, covariance, read_codes
 
 Matrix = NDArray[np.float64]
 Masks = list[NDArray[np.bool_]]
@@ -51,6 +52,15 @@ class UDR:
     informative: tuple[NDArray[np.bool_], ...]
 
 
+@describe(
+    Entry(
+        "udr", "UDR", "Duan et al. 2020",
+        "none of them (agreement of models)",
+        "Models that differ in their seeds alone find the same codes.",
+        "Models that agree on codes that mix factors; needs several models.",
+        high=None,
+    ),
+)  # fmt: skip
 def udr(
     codes: Sequence[Any],
     *,

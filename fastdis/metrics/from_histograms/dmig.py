@@ -8,14 +8,12 @@ factors together); a factor that no code tells anything about has none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._counts.histogram import NO_INFORMATION
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._information import (
@@ -30,123 +28,14 @@ from fastdis.metrics._information import (
     mean,
     ratio,
 )
-from fastdis.metrics._metric import Metric
+from fastdis.metrics._metric import (
+    Counted,
+    Entry,
+    metric,
+    metric_of,
+)
 
 RegDim = Sequence[int] | None
-
-
-def dmig(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-    reg_dim: RegDim = None,
-) -> float:
-    """Dependency-aware MIG: is each factor held by one code alone, as far as it can be?
-
-    The mean over factors of (I(v, z) - I(v, z')) / H(v | v'), z the code that holds v, z' the
-    other code that tells most about v, and v' the factor that z' holds (Watcharasupat & Lerch
-    2021, "Evaluation of Latent Space Disentanglement in the Presence of Interdependent
-    Attributes"). Where z' holds none, H(v) stands for H(v | v'): with independent factors DMIG is
-    MIG. If z' holds several factors, v' is the one that it tells most about.
-
-    Higher is better. 1 if every code holds its factor in full and nothing else that the factor
-    does not share. It exceeds 1, with a warning, if z' tells less about v than v' does; it is
-    negative only if ``reg_dim`` names a code that does not tell most. A factor that is a function
-    of v' has no gap to fill: it is left out, with a warning; with none left the score is 0.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active
-        See :mod:`fastdis.metrics`; the one convention is ``"standard"``.
-    reg_dim
-        The code that holds each factor, by K different columns, as a regularized model has it;
-        None for the code that tells most.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`; also if the counts of pairs of levels would take more than 512 MiB.
-    """
-    score = DMIG.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active, reg_dim=reg_dim,
-    )  # fmt: skip
-    return float(score.value)
-
-
-def xmig(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-    reg_dim: RegDim = None,
-) -> float:
-    """Dependency-blind MIG: do the codes that hold no factor tell nothing about any?
-
-    The mean over factors of (I(v, z) - I(v, z')) / H(v), z the code that holds v and z' the one
-    that tells most about v among the codes that hold no factor (Watcharasupat 2021, "Controllable
-    Music"). 0 to 1, higher is better; negative only if ``reg_dim`` names a code that tells less.
-    If every code holds a factor, I(v, z') = 0.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active, reg_dim
-        As :func:`dmig`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
-    """
-    score = XMIG.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active, reg_dim=reg_dim,
-    )  # fmt: skip
-    return float(score.value)
-
-
-def dlig(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-    reg_dim: RegDim = None,
-) -> float:
-    """Dependency-aware latent information gap: does each code hold one factor, as far as it can?
-
-    The mean over the codes that hold a factor of (I(v, z) - I(v', z)) / H(v | v'), v and v' the
-    two factors that the code tells most about (Watcharasupat 2021, "Controllable Music"); with
-    ``reg_dim``, v is the factor it was given for. With one factor, I(v', z) = 0. What is said of
-    DMIG's range holds here: 1 is best, and a code whose v is a function of v' is left out.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active, reg_dim
-        As :func:`dmig`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`dmig`.
-    """
-    score = DLIG.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active, reg_dim=reg_dim,
-    )  # fmt: skip
-    return float(score.value)
 
 
 def _dmig(information: Information, reg_dim: RegDim = None) -> Parts:
@@ -266,6 +155,106 @@ def _remark_codes(evidence: Evidence, information: Information, parts: Parts) ->
         yield f"over 1 for {codes_named(evidence, over)}, which tell less than the factors share"
 
 
-DMIG = Metric("dmig", {"standard": ArrayFormula(_dmig, _remark_factors, pairs=True)})
-XMIG = Metric("xmig", {"standard": ArrayFormula(_xmig)})
-DLIG = Metric("dlig", {"standard": ArrayFormula(_dlig, _remark_codes, pairs=True)})
+@metric(
+    Entry(
+        "dmig", "DMIG", "Watcharasupat & Lerch 2021", "compactness",
+        "Each factor is told by one code, as far as the factors' dependence allows.",
+        "As MIG; exceeds 1 where a rival tells less than the factors share.",
+        high=None,
+    ),
+    group="histogram",
+    standard=ArrayFormula(_dmig, _remark_factors, pairs=True),
+)  # fmt: skip
+def dmig(
+    factors: Any, codes: Any = None, *, reg_dim: RegDim = None, **shared: Unpack[Counted]
+) -> float:
+    """Dependency-aware MIG: is each factor held by one code alone, as far as it can be?
+
+    The mean over factors of (I(v, z) - I(v, z')) / H(v | v'), z the code that holds v, z' the
+    other code that tells most about v, and v' the factor that z' holds (Watcharasupat & Lerch
+    2021, "Evaluation of Latent Space Disentanglement in the Presence of Interdependent
+    Attributes"). Where z' holds none, H(v) stands for H(v | v'): with independent factors DMIG is
+    MIG. If z' holds several factors, v' is the one that it tells most about.
+
+    Higher is better. 1 if every code holds its factor in full and nothing else that the factor
+    does not share. It exceeds 1, with a warning, if z' tells less about v than v' does; it is
+    negative only if ``reg_dim`` names a code that does not tell most. A factor that is a function
+    of v' has no gap to fill: it is left out, with a warning; with none left the score is 0.
+
+    Parameters
+    ----------
+    reg_dim
+        The code that holds each factor, by K different columns, as a regularized model has it;
+        None for the code that tells most.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`; also if the counts of pairs of levels would take more than 512 MiB.
+    """
+    return metric_of(dmig).value(factors, codes, reg_dim=reg_dim, **shared)
+
+
+@metric(
+    Entry(
+        "xmig", "XMIG", "Watcharasupat 2021", "compactness",
+        "Codes that hold no factor tell nothing about any.",
+        "What the factors' own codes tell of each other's factors.",
+    ),
+    group="histogram",
+    standard=ArrayFormula(_xmig),
+)  # fmt: skip
+def xmig(
+    factors: Any, codes: Any = None, *, reg_dim: RegDim = None, **shared: Unpack[Counted]
+) -> float:
+    """Dependency-blind MIG: do the codes that hold no factor tell nothing about any?
+
+    The mean over factors of (I(v, z) - I(v, z')) / H(v), z the code that holds v and z' the one
+    that tells most about v among the codes that hold no factor (Watcharasupat 2021, "Controllable
+    Music"). 0 to 1, higher is better; negative only if ``reg_dim`` names a code that tells less.
+    If every code holds a factor, I(v, z') = 0.
+
+    Parameters
+    ----------
+    reg_dim
+        As :func:`dmig`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`.
+    """
+    return metric_of(xmig).value(factors, codes, reg_dim=reg_dim, **shared)
+
+
+@metric(
+    Entry(
+        "dlig", "DLIG", "Watcharasupat 2021", "modularity",
+        "Each code tells about one factor, as far as the factors' dependence allows.",
+        "Codes that are no factor's best; exceeds 1 where a rival tells less than factors share.",
+        high=None,
+    ),
+    group="histogram",
+    standard=ArrayFormula(_dlig, _remark_codes, pairs=True),
+)  # fmt: skip
+def dlig(
+    factors: Any, codes: Any = None, *, reg_dim: RegDim = None, **shared: Unpack[Counted]
+) -> float:
+    """Dependency-aware latent information gap: does each code hold one factor, as far as it can?
+
+    The mean over the codes that hold a factor of (I(v, z) - I(v', z)) / H(v | v'), v and v' the
+    two factors that the code tells most about (Watcharasupat 2021, "Controllable Music"); with
+    ``reg_dim``, v is the factor it was given for. With one factor, I(v', z) = 0. What is said of
+    DMIG's range holds here: 1 is best, and a code whose v is a function of v' is left out.
+
+    Parameters
+    ----------
+    reg_dim
+        As :func:`dmig`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`dmig`.
+    """
+    return metric_of(dlig).value(factors, codes, reg_dim=reg_dim, **shared)

@@ -7,15 +7,18 @@ Wang & Granitzer 2024, "Towards an Improved Metric for Evaluating Disentangled R
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._information import Array, ArrayFormula, Information, Parts, among, mean, ratio
-from fastdis.metrics._metric import Metric
+from fastdis.metrics._metric import (
+    Counted,
+    Entry,
+    metric,
+    metric_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,59 +41,6 @@ class EDI:
     compactness: float
     explicitness: float
     shares: NDArray[np.float64]
-
-
-def edi(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-) -> EDI:
-    """Exclusivity of codes and factors (Julka, Wang & Granitzer 2024).
-
-    With the shares I(v, z) / I(v, all codes), modularity adds the exclusivity of each code's
-    shares to the factor that it tells most about, at most 1 to each factor, and takes the mean
-    over factors; compactness is the mean over factors of the exclusivity of their shares;
-    explicitness is the mean of I(v, all codes) / H(v).
-
-    The authors estimate I(v, all codes), the information of the codes together, by training a
-    network. Counts of one code at a time cannot tell it: here it is the largest I(v, z), a bound
-    that their code offers in its place. It is exact where one code holds all that
-    the codes tell about the factor; where several hold a factor by parts, explicitness is too
-    small. Their code also counts constant codes among the n of compactness; here they change
-    nothing. One value alone is its own exclusivity, and a factor that no code tells anything
-    about counts as 0; of one that they tell about by chance alone the shares are those of noise.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active
-        See :mod:`fastdis.metrics`; the one convention is ``"standard"``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 4], axis=1)
-    >>> scores = edi(v, np.hstack([v, v[:, :1]]))
-    >>> scores.modularity, scores.explicitness
-    (1.0, 1.0)
-    >>> round(scores.compactness, 3)  # of the first factor 1 - sqrt(1 / 2), as two codes tell it
-    0.646
-    """
-    scores = EDI_METRIC.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active,
-    )  # fmt: skip
-    values = {name: score.value for name, score in scores.items()}
-    return EDI(**values, shares=scores["modularity"].matrix)
 
 
 def _exclusivity(shares: Array, number: Any) -> Array:
@@ -120,4 +70,56 @@ def _edi(information: Information) -> dict[str, Parts]:
     }
 
 
-EDI_METRIC = Metric("edi", {"standard": ArrayFormula(_edi)})
+@metric(
+    Entry(
+        "edi_modularity", "EDI modularity", "Julka et al. 2024", "modularity",
+        "Each factor has codes that tell about it exclusively.",
+        "Noise beside the factors, as the shares are of what is told.",
+    ),
+    Entry(
+        "edi_compactness", "EDI compactness", "Julka et al. 2024", "compactness",
+        "Each factor is told exclusively by one code.",
+        "How much is told; one duplicate costs less the more codes there are.",
+    ),
+    Entry(
+        "edi_explicitness", "EDI explicitness", "Julka et al. 2024", "explicitness",
+        "The best code of each factor tells all of it.",
+        "What several codes tell together, as it takes the best one; how simply it is told.",
+    ),
+    group="histogram",
+    standard=ArrayFormula(_edi),
+)  # fmt: skip
+def edi(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> EDI:
+    """Exclusivity of codes and factors (Julka, Wang & Granitzer 2024).
+
+    With the shares I(v, z) / I(v, all codes), modularity adds the exclusivity of each code's
+    shares to the factor that it tells most about, at most 1 to each factor, and takes the mean
+    over factors; compactness is the mean over factors of the exclusivity of their shares;
+    explicitness is the mean of I(v, all codes) / H(v).
+
+    The authors estimate I(v, all codes), the information of the codes together, by training a
+    network. Counts of one code at a time cannot tell it: here it is the largest I(v, z), a bound
+    that their code offers in its place. It is exact where one code holds all that
+    the codes tell about the factor; where several hold a factor by parts, explicitness is too
+    small. Their code also counts constant codes among the n of compactness; here they change
+    nothing. One value alone is its own exclusivity, and a factor that no code tells anything
+    about counts as 0; of one that they tell about by chance alone the shares are those of noise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 4], axis=1)
+    >>> scores = edi(v, np.hstack([v, v[:, :1]]))
+    >>> scores.modularity, scores.explicitness
+    (1.0, 1.0)
+    >>> round(scores.compactness, 3)  # of the first factor 1 - sqrt(1 / 2), as two codes tell it
+    0.646
+    """
+    scores = metric_of(edi).score(factors, codes, **shared)
+    values = {name: score.value for name, score in scores.items()}
+    return EDI(**values, shares=scores["modularity"].matrix)

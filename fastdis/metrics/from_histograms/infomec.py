@@ -7,12 +7,10 @@ Latent Quantization").
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._information import (
     Array,
@@ -25,89 +23,14 @@ from fastdis.metrics._information import (
     mean,
     ratio,
 )
-from fastdis.metrics._metric import Metric
+from fastdis.metrics._metric import (
+    Counted,
+    Entry,
+    metric,
+    metric_of,
+)
 
 _IN_USE = 1 / 20  # of the widest code's range
-
-
-def infom(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-) -> float:
-    """InfoM, modularity: is most of what each code tells about one factor?
-
-    The mean over codes of max NMI / sum NMI over the K factors, rescaled from (1/K, 1) to (0, 1)
-    (Hsu et al. 2023). Higher is better.
-
-    Codes not in use are left out: those whose range is at most a twentieth of the widest code's,
-    as in the authors' code, for whatever reason codes differ in scale. A code in use that tells
-    nothing is at the level of chance and counts as 0; with one factor, one that tells anything
-    counts as 1. With no code left the score is 0. Of continuous codes the authors estimate I by
-    nearest neighbours, as ``estimator="kraskov"`` does; here they are cut into bins by default.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active
-        See :mod:`fastdis.metrics`; the one convention is ``"standard"``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 4], axis=1)
-    >>> both = v[:, :1] + 4 * v[:, 1:]
-    >>> infom(v, 2.0 * v[:, ::-1]), infom(v, both)
-    (1.0, 0.0)
-    """
-    score = INFOM.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active,
-    )  # fmt: skip
-    return float(score.value)
-
-
-def infoc(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-) -> float:
-    """InfoC, compactness: is most of what the codes tell about each factor told by one code?
-
-    The mean over factors of max NMI / sum NMI over the D codes in use, rescaled from (1/D, 1) to
-    (0, 1) (Hsu et al. 2023). Higher is better. A factor that no code tells anything about
-    counts as 0; with one code, one that it tells about counts as 1. See :func:`infom` for the
-    codes in use and for the estimate.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active
-        As :func:`infom`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
-    """
-    score = INFOC.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active,
-    )  # fmt: skip
-    return float(score.value)
 
 
 def _in_use(information: Information) -> Mask:
@@ -150,5 +73,63 @@ def _remark(evidence: Evidence, information: Information, _: Parts) -> Iterable[
         yield "no code is left; the score counts as 0"
 
 
-INFOM = Metric("infom", {"standard": ArrayFormula(_infom, _remark)})
-INFOC = Metric("infoc", {"standard": ArrayFormula(_infoc, _remark)})
+@metric(
+    Entry(
+        "infom", "InfoM", "Hsu et al. 2023", "modularity",
+        "Most of what each code tells is about one factor.",
+        "How much is told; noise codes drag the mean down, unless a small range rules them out.",
+    ),
+    group="histogram",
+    standard=ArrayFormula(_infom, _remark),
+)  # fmt: skip
+def infom(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
+    """InfoM, modularity: is most of what each code tells about one factor?
+
+    The mean over codes of max NMI / sum NMI over the K factors, rescaled from (1/K, 1) to (0, 1)
+    (Hsu et al. 2023). Higher is better.
+
+    Codes not in use are left out: those whose range is at most a twentieth of the widest code's,
+    as in the authors' code, for whatever reason codes differ in scale. A code in use that tells
+    nothing is at the level of chance and counts as 0; with one factor, one that tells anything
+    counts as 1. With no code left the score is 0. Of continuous codes the authors estimate I by
+    nearest neighbours, as ``estimator="kraskov"`` does; here they are cut into bins by default.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 4], axis=1)
+    >>> both = v[:, :1] + 4 * v[:, 1:]
+    >>> infom(v, 2.0 * v[:, ::-1]), infom(v, both)
+    (1.0, 0.0)
+    """
+    return metric_of(infom).value(factors, codes, **shared)
+
+
+@metric(
+    Entry(
+        "infoc", "InfoC", "Hsu et al. 2023", "compactness",
+        "Most of what the codes tell about each factor is told by one code.",
+        "How much is told; what counts as in use depends on the codes' scale.",
+    ),
+    group="histogram",
+    standard=ArrayFormula(_infoc, _remark),
+)  # fmt: skip
+def infoc(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
+    """InfoC, compactness: is most of what the codes tell about each factor told by one code?
+
+    The mean over factors of max NMI / sum NMI over the D codes in use, rescaled from (1/D, 1) to
+    (0, 1) (Hsu et al. 2023). Higher is better. A factor that no code tells anything about
+    counts as 0; with one code, one that it tells about counts as 1. See :func:`infom` for the
+    codes in use and for the estimate.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`.
+    """
+    return metric_of(infoc).value(factors, codes, **shared)

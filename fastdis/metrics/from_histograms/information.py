@@ -7,12 +7,10 @@ published convention can use it with factors and codes in each other's place.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._counts.histogram import NO_INFORMATION
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._information import (
@@ -27,85 +25,13 @@ from fastdis.metrics._information import (
     mean,
     ratio,
 )
-from fastdis.metrics._metric import Metric
+from fastdis.metrics._metric import (
+    Counted,
+    Entry,
+    metric,
+    metric_of,
+)
 from fastdis.metrics.from_histograms.mig import mig as mig
-
-
-def dcimig(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-) -> float:
-    """DCIMIG: modularity, compactness and informativeness in one number.
-
-    Each code gives the gap between its two largest mutual informations over factors to its best
-    factor; each factor keeps the largest gap it was given; their sum is divided by the sum of
-    H(v) (Sepliarskaia et al. 2019, "Evaluating Disentangled Representations").
-    0 to 1, higher is better. With one factor, the gap is the mutual information itself.
-
-    Ubisoft differs in its bins alone; the published convention swaps the roles.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active
-        See :mod:`fastdis.metrics`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
-    """
-    score = DCIMIG.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active,
-    )  # fmt: skip
-    return float(score.value)
-
-
-def modularity(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-) -> float:
-    """Modularity: does each code tell about one factor alone?
-
-    The mean over codes of 1 - sum of the other squared I / (I_max^2 (K - 1)) (Ridgeway & Mozer
-    2018, "Learning Deep Disentangled Embeddings with the F-Statistic Loss"). 0 to 1, higher is
-    better.
-
-    A code that tells nothing about any factor has no modularity: it is left out, with a warning.
-    With no code left the score is 0, with a warning; with one factor it is 1. A noise code does
-    count, by the little its histogram seems to tell; ``active`` leaves it out.
-
-    Under disentanglement_lib such a code counts as 0, and so it does under ubisoft, where that
-    code gives NaN; a constant factor is one of the K for both. The published convention is
-    Ubisoft's with the roles swapped.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active
-        See :mod:`fastdis.metrics`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
-    """
-    score = MODULARITY.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active,
-    )  # fmt: skip
-    return float(score.value)
 
 
 def _dcimig(information: Information) -> Parts:
@@ -172,20 +98,65 @@ def _remark_untold_published(
         yield f"no code tells anything about {names}, which counts as 0"
 
 
-DCIMIG = Metric(
-    "dcimig",
-    {
-        "standard": ArrayFormula(_dcimig),
-        "ubisoft": ArrayFormula(_dcimig),
-        "published": ArrayFormula(_dcimig, _remark_no_entropy, swap=True),
-    },
-)
-MODULARITY = Metric(
-    "modularity",
-    {
-        "standard": ArrayFormula(_modularity, left_out),
-        "disentanglement_lib": ArrayFormula(_modularity_lib, _remark_silent),
-        "ubisoft": ArrayFormula(_modularity_lib, _remark_silent),
-        "published": ArrayFormula(_modularity_lib, _remark_untold_published, swap=True),
-    },
-)
+@metric(
+    Entry(
+        "dcimig", "DCIMIG", "Sepliarskaia et al. 2019", "holistic",
+        "Each factor has a code that tells it in full and tells nothing else.",
+        "A second code that holds the same factor, as only the best one counts.",
+    ),
+    group="histogram",
+    standard=ArrayFormula(_dcimig),
+    ubisoft=ArrayFormula(_dcimig),
+    published=ArrayFormula(_dcimig, _remark_no_entropy, swap=True),
+)  # fmt: skip
+def dcimig(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
+    """DCIMIG: modularity, compactness and informativeness in one number.
+
+    Each code gives the gap between its two largest mutual informations over factors to its best
+    factor; each factor keeps the largest gap it was given; their sum is divided by the sum of
+    H(v) (Sepliarskaia et al. 2019, "Evaluating Disentangled Representations").
+    0 to 1, higher is better. With one factor, the gap is the mutual information itself.
+
+    Ubisoft differs in its bins alone; the published convention swaps the roles.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`.
+    """
+    return metric_of(dcimig).value(factors, codes, **shared)
+
+
+@metric(
+    Entry(
+        "modularity", "Modularity", "Ridgeway & Mozer 2018", "modularity",
+        "Each code tells about one factor alone.",
+        "How much is told: near 1 for faint traces; noise codes count and drag the mean down.",
+    ),
+    group="histogram",
+    standard=ArrayFormula(_modularity, left_out),
+    disentanglement_lib=ArrayFormula(_modularity_lib, _remark_silent),
+    ubisoft=ArrayFormula(_modularity_lib, _remark_silent),
+    published=ArrayFormula(_modularity_lib, _remark_untold_published, swap=True),
+)  # fmt: skip
+def modularity(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
+    """Modularity: does each code tell about one factor alone?
+
+    The mean over codes of 1 - sum of the other squared I / (I_max^2 (K - 1)) (Ridgeway & Mozer
+    2018, "Learning Deep Disentangled Embeddings with the F-Statistic Loss"). 0 to 1, higher is
+    better.
+
+    A code that tells nothing about any factor has no modularity: it is left out, with a warning.
+    With no code left the score is 0, with a warning; with one factor it is 1. A noise code does
+    count, by the little its histogram seems to tell; ``active`` leaves it out.
+
+    Under disentanglement_lib such a code counts as 0, and so it does under ubisoft, where that
+    code gives NaN; a constant factor is one of the K for both. The published convention is
+    Ubisoft's with the roles swapped.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`.
+    """
+    return metric_of(modularity).value(factors, codes, **shared)

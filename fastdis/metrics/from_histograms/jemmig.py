@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._information import (
     TIE,
     Array,
@@ -18,57 +16,16 @@ from fastdis.metrics._information import (
     gaps,
     mean,
 )
-from fastdis.metrics._metric import Metric
+from fastdis.metrics._metric import (
+    Counted,
+    Entry,
+    Metric,
+    metric,
+    metric_of,
+    register,
+)
 from fastdis.metrics.from_histograms.information import _remark_untold, _untold
 from fastdis.metrics.from_histograms.mig import mig as mig
-
-
-def jemmig(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-    normalized: bool = True,
-) -> float:
-    """Joint entropy minus mutual information gap: is each factor held by one code, and only it?
-
-    Do & Tran (2020, "Theory and Evaluation Metrics for Learning Disentangled Representations")
-    define raw = H(z*, v) - I_1 + I_2, with z* the code of the largest I (of equal ones, that of
-    the smallest joint entropy), and divide it by its bound log(bins) + H(v).
-
-    ``normalized=True`` gives the mean over factors of **one minus** that quotient: 0 to 1, higher
-    is better. ``normalized=False`` gives the mean of raw in nats: 0 is best, lower is better.
-
-    A factor that no code tells anything about counts as the bound itself, so that it scores 0: by
-    the formula, a dead code would gain from its own low entropy.
-
-    Ubisoft follows the formula there: codes that are all dead score up to a half, and so does a
-    constant factor. The published convention swaps the roles, too. Both are normalized. Where
-    codes tie, Ubisoft's result depends on their order; here it is as above, while the published
-    convention takes the last factor as v*, as the published evaluation did.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active
-        See :mod:`fastdis.metrics`.
-    normalized
-        See above; False under the standard convention alone.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
-    """
-    metric = JEMMIG if normalized else JEMMIG_RAW
-    score = metric.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active,
-    )  # fmt: skip
-    return float(score.value)
 
 
 def _raw(information: Information, tied: Array) -> Array:
@@ -115,14 +72,57 @@ def _jemmig_of(information: Information, tied: Any) -> Parts:
     return Parts(mean(per_factor), per_factor=per_factor, matrix=information.mutual)
 
 
-JEMMIG = Metric(
-    "jemmig",
-    {
-        "standard": ArrayFormula(_jemmig, _remark_untold),
-        "ubisoft": ArrayFormula(_jemmig_ubisoft),
-        "published": ArrayFormula(_jemmig_published, swap=True),
-    },
-)
+_RAW = register(
+    Metric("jemmig_raw", {"standard": ArrayFormula(_jemmig_raw, _remark_untold)}, "histogram"),
+    Entry(
+        "jemmig_raw", "JEMMIG, raw", "Do & Tran 2020", "holistic",
+        "As JEMMIG, in nats before it is normalised and turned round.",
+        "As JEMMIG; its bound is log(bins) + H(factor), so that other bins give other figures.",
+        high=None, better="lower",
+    ),
+)  # fmt: skip
 
 
-JEMMIG_RAW = Metric("jemmig_raw", {"standard": ArrayFormula(_jemmig_raw, _remark_untold)})
+@metric(
+    Entry(
+        "jemmig", "JEMMIG", "Do & Tran 2020", "holistic",
+        "Each factor is told by one code, which has no entropy but the factor's.",
+        "A fine code of a factor of few levels loses, as if it held more; noise keeps above 0.",
+    ),
+    group="histogram",
+    standard=ArrayFormula(_jemmig, _remark_untold),
+    ubisoft=ArrayFormula(_jemmig_ubisoft),
+    published=ArrayFormula(_jemmig_published, swap=True),
+)  # fmt: skip
+def jemmig(
+    factors: Any, codes: Any = None, *, normalized: bool = True, **shared: Unpack[Counted]
+) -> float:
+    """Joint entropy minus mutual information gap: is each factor held by one code, and only it?
+
+    Do & Tran (2020, "Theory and Evaluation Metrics for Learning Disentangled Representations")
+    define raw = H(z*, v) - I_1 + I_2, with z* the code of the largest I (of equal ones, that of
+    the smallest joint entropy), and divide it by its bound log(bins) + H(v).
+
+    ``normalized=True`` gives the mean over factors of **one minus** that quotient: 0 to 1, higher
+    is better. ``normalized=False`` gives the mean of raw in nats: 0 is best, lower is better.
+
+    A factor that no code tells anything about counts as the bound itself, so that it scores 0: by
+    the formula, a dead code would gain from its own low entropy.
+
+    Ubisoft follows the formula there: codes that are all dead score up to a half, and so does a
+    constant factor. The published convention swaps the roles, too. Both are normalized. Where
+    codes tie, Ubisoft's result depends on their order; here it is as above, while the published
+    convention takes the last factor as v*, as the published evaluation did.
+
+    Parameters
+    ----------
+    normalized
+        See above; False under the standard convention alone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`.
+    """
+    chosen = metric_of(jemmig) if normalized else _RAW
+    return chosen.value(factors, codes, **shared)

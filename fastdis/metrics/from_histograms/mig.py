@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._information import (
     Array,
@@ -21,97 +19,12 @@ from fastdis.metrics._information import (
     mean,
     ratio,
 )
-from fastdis.metrics._metric import Metric
-
-
-def mig(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-) -> float:
-    """Mutual information gap: is each factor held by one code alone?
-
-    The mean over factors of (I_1 - I_2) / H(v), I_1 and I_2 the two largest mutual informations
-    of a code with factor v (Chen et al. 2018, "Isolating Sources of Disentanglement in VAEs",
-    eq. 6). 0 to 1, higher is better. With one code, I_2 = 0; a constant factor is left out.
-
-    Ubisoft divides each I by H(**code**) before the gap is taken, so that bending a code moves
-    the score; a constant factor and a dead code count as 0. The published convention does so with
-    the roles swapped: the mean runs over codes, the gap over factors, and I is divided by H(v).
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active
-        See :mod:`fastdis.metrics`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`joint_histogram`; also for fewer than two rows, or if all factors are constant.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
-    >>> mig(v, 2.0 * v[:, ::-1]), mig(v, v[:, [0, 0, 1, 1]])
-    (1.0, 0.0)
-    """
-    score = MIG.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active,
-    )  # fmt: skip
-    return float(score.value)
-
-
-def mig_sup(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    estimator: str = "plugin",
-    active: Any = None,
-) -> float:
-    """MIG-sup: does each code hold one factor alone?
-
-    The mean over codes of the gap between the two largest I(z, v) / H(v) over factors (Li et al.
-    2020, "Progressive Learning and Disentanglement of Hierarchical Representations").
-    0 to 1, higher is better. It supplements MIG, which does not see a code that holds two factors.
-    With one factor, the second is 0. The paper's mean runs over "meaningful" codes: here those
-    that tell anything about any factor, or ``active`` ones; with none, the score is 0.
-
-    Ubisoft divides I by H(z), the entropy of the **code**, and its mean runs over all codes; a
-    dead one, NaN in that code, counts as 0.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, convention, estimator, active
-        See :mod:`fastdis.metrics`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 4], axis=1)
-    >>> both = v[:, :1] + 4 * v[:, 1:]
-    >>> mig_sup(v, 2.0 * v[:, ::-1]), mig_sup(v, both)
-    (1.0, 0.0)
-    """
-    score = MIG_SUP.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention,
-        estimator=estimator, active=active,
-    )  # fmt: skip
-    return float(score.value)
+from fastdis.metrics._metric import (
+    Counted,
+    Entry,
+    metric,
+    metric_of,
+)
 
 
 def _mig(information: Information) -> Parts:
@@ -160,19 +73,77 @@ def _remark_zeros_published(_: Evidence, information: Information, __: Parts) ->
         yield "a constant factor's mutual information, 0 / 0, counts as 0"
 
 
-MIG = Metric(
-    "mig",
-    {
-        "standard": ArrayFormula(_mig),
-        "disentanglement_lib": ArrayFormula(_mig, _remark_constant),
-        "ubisoft": ArrayFormula(_mig_ubisoft, _remark_zeros),
-        "published": ArrayFormula(_mig_ubisoft, _remark_zeros_published, swap=True),
-    },
-)
-MIG_SUP = Metric(
-    "mig_sup",
-    {
-        "standard": ArrayFormula(_mig_sup, left_out),
-        "ubisoft": ArrayFormula(_mig_sup_ubisoft, _remark_zeros),
-    },
-)
+@metric(
+    Entry(
+        "mig", "MIG", "Chen et al. 2018", "compactness",
+        "Each factor is told by one code, and hardly by a second one.",
+        "A code that holds two factors; depends on the bins, and on outliers with equal widths.",
+    ),
+    group="histogram",
+    standard=ArrayFormula(_mig),
+    disentanglement_lib=ArrayFormula(_mig, _remark_constant),
+    ubisoft=ArrayFormula(_mig_ubisoft, _remark_zeros),
+    published=ArrayFormula(_mig_ubisoft, _remark_zeros_published, swap=True),
+)  # fmt: skip
+def mig(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
+    """Mutual information gap: is each factor held by one code alone?
+
+    The mean over factors of (I_1 - I_2) / H(v), I_1 and I_2 the two largest mutual informations
+    of a code with factor v (Chen et al. 2018, "Isolating Sources of Disentanglement in VAEs",
+    eq. 6). 0 to 1, higher is better. With one code, I_2 = 0; a constant factor is left out.
+
+    Ubisoft divides each I by H(**code**) before the gap is taken, so that bending a code moves
+    the score; a constant factor and a dead code count as 0. The published convention does so with
+    the roles swapped: the mean runs over codes, the gap over factors, and I is divided by H(v).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`joint_histogram`; also for fewer than two rows, or if all factors are constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
+    >>> mig(v, 2.0 * v[:, ::-1]), mig(v, v[:, [0, 0, 1, 1]])
+    (1.0, 0.0)
+    """
+    return metric_of(mig).value(factors, codes, **shared)
+
+
+@metric(
+    Entry(
+        "mig_sup", "MIG-sup", "Li et al. 2020", "modularity",
+        "Each code tells about one factor, and hardly about a second one.",
+        "Duplicates of a code; falls where codes tell little, and noise codes drag the mean down.",
+    ),
+    group="histogram",
+    standard=ArrayFormula(_mig_sup, left_out),
+    ubisoft=ArrayFormula(_mig_sup_ubisoft, _remark_zeros),
+)  # fmt: skip
+def mig_sup(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
+    """MIG-sup: does each code hold one factor alone?
+
+    The mean over codes of the gap between the two largest I(z, v) / H(v) over factors (Li et al.
+    2020, "Progressive Learning and Disentanglement of Hierarchical Representations").
+    0 to 1, higher is better. It supplements MIG, which does not see a code that holds two factors.
+    With one factor, the second is 0. The paper's mean runs over "meaningful" codes: here those
+    that tell anything about any factor, or ``active`` ones; with none, the score is 0.
+
+    Ubisoft divides I by H(z), the entropy of the **code**, and its mean runs over all codes; a
+    dead one, NaN in that code, counts as 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 4], axis=1)
+    >>> both = v[:, :1] + 4 * v[:, 1:]
+    >>> mig_sup(v, 2.0 * v[:, ::-1]), mig_sup(v, both)
+    (1.0, 0.0)
+    """
+    return metric_of(mig_sup).value(factors, codes, **shared)

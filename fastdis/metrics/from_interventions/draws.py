@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.conventions import CONVENTIONS, counted_as
+from fastdis.metrics._counts.conventions import counted_as
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._metric import Metric, Score
 
@@ -55,9 +55,9 @@ def planned(
     metric: Metric,
     plans: Mapping[str, Plan],
     convention: Any,
-    batch_size: Any,
-    train_points: Any,
-    test_points: Any,
+    batch_size: Any = None,
+    train_points: Any = None,
+    test_points: Any = None,
 ) -> Plan:
     """The plan of a convention, with the sizes that a user stated.
 
@@ -66,7 +66,7 @@ def planned(
     TypeError, ValueError
         If the metric has no such convention, or a size is out of its range.
     """
-    metric.formula(_validation.choice("convention", convention, CONVENTIONS))
+    metric.formula(convention)
     plan = plans[convention]
     if batch_size is not None:
         least = 1 if plan.kind == "pairs" else 2

@@ -7,103 +7,25 @@ IRS[k, d] = 1 - E_g max |z - E[z | g]| / max |z - E z|.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
-from fastdis.metrics._counts.conventions import CONVENTIONS
 from fastdis.metrics._evidence import Evidence
-from fastdis.metrics._metric import Metric, Score
+from fastdis.metrics._metric import (
+    Entry,
+    Score,
+    Seeded,
+    metric,
+    metric_of,
+)
 from fastdis.metrics.from_interventions.draws import Rows, levels_of, some_of
 from fastdis.metrics.from_interventions.rendered import encoded, is_rendered
 
 _CLIPS = 10_000  # of a data set that are encoded by default
 _FEW = 10  # rows a level, on average
-
-
-def irs(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-    quantile: float | None = None,
-    clips: int = _CLIPS,
-) -> float:
-    """Interventional robustness: does a code stay put while all factors but its own are changed?
-
-    While factor k is held at a level, the largest deviation of code d from its mean over the rows
-    of that level is what all other factors can do to it; the expectation of that over the levels,
-    divided by the code's largest deviation from its mean over all rows, is taken from 1. Each
-    code counts by its best factor, weighted by that largest deviation (Suter et al. 2019,
-    "Robustly Disentangled Causal Mechanisms: Validating Deep Representations for Interventional
-    Robustness"; factors are taken as independent, and each row as the outcome of its own
-    intervention). 0 to 1, higher is better. Several codes for one factor cost nothing; the
-    weights make the score depend on the scales of the codes.
-
-    A level of one row, where nothing else was changed, does not count; a factor that has no other
-    level is left out with a warning, and so is a constant one. A constant code weighs nothing; if
-    all are, the score is 0, with a warning. What falls below 0 counts as 0. Few rows a level show
-    too small a deviation, and so too high a score, which a warning says. The bins of a continuous
-    factor keep even a perfect code from 1, by their width.
-
-    ``"standard"``
-        The largest deviation; levels are weighted by their numbers of rows.
-    ``"disentanglement_lib"``
-        The 0.99-quantile of the deviations within a level. Levels weigh alike, those of one row
-        too; a factor of more levels than ``bins`` is cut into as many runs of levels. All rows
-        are used, where the library draws 10,000.
-    ``"ubisoft"``
-        The largest deviation. Levels weigh alike, those of one row too.
-
-    Parameters
-    ----------
-    factors, codes
-        Arrays, see :func:`joint_histogram`. Or a :class:`fastdis.datasets.Dataset` and a function
-        that takes features ``(B, 1, F, frames)`` float32 and gives codes ``(B, D)``.
-    bins, discrete, convention, active
-        See :func:`joint_histogram` and :mod:`fastdis.metrics`.
-    seed
-        Draws the clips of a data set.
-    quantile
-        Of the deviations within a level, above 0 and up to 1, which is the largest; None for the
-        convention's.
-    clips
-        Of a data set with more clips, so many are drawn and encoded.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`; also if no two rows share a level of any factor.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
-    >>> irs(v, 2.0 * v[:, ::-1]), round(irs(v, v.sum(axis=1, keepdims=True)), 3)
-    (1.0, 0.571)
-    """
-    IRS.formula(_validation.choice("convention", convention, CONVENTIONS))
-    options: dict[str, Any] = {}
-    if quantile is not None:
-        options["quantile"] = _validation.number("quantile", quantile, maximum=1.0, above=0.0)
-    clips = _validation.integer("clips", clips, 2)
-    seed = _validation.integer("seed", seed, 0)
-    if is_rendered(factors, codes):
-        rows = some_of(len(factors), clips, np.random.default_rng(seed))
-        factors, codes = factors.table(rows), encoded(factors, codes, rows)
-    score: Score = IRS.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed, **options,
-    )  # fmt: skip
-    return score.value
 
 
 def _irs(
@@ -189,12 +111,83 @@ def _merged(level: Rows, bins: int) -> Rows:
     return np.searchsorted(np.linspace(0, level.max(), bins + 1)[1:-1], level, side="right")
 
 
-IRS = Metric(
-    "irs",
-    {
-        "standard": partial(_irs, by_rows=True),
-        "disentanglement_lib": partial(_irs, quantile=0.99, merged=True),
-        "ubisoft": _irs,
-    },
-    reads="rows",
-)
+@metric(
+    Entry(
+        "irs", "IRS", "Suter et al. 2019", "modularity",
+        "A code stays put while all factors but its own are changed.",
+        "Duplicates of a code; noise codes weigh by their range, and outliers decide deviations.",
+    ),
+    group="interventions",
+    standard=partial(_irs, by_rows=True),
+    disentanglement_lib=partial(_irs, quantile=0.99, merged=True),
+    ubisoft=_irs,
+)  # fmt: skip
+def irs(
+    factors: Any,
+    codes: Any = None,
+    *,
+    quantile: float | None = None,
+    clips: int = _CLIPS,
+    **shared: Unpack[Seeded],
+) -> float:
+    """Interventional robustness: does a code stay put while all factors but its own are changed?
+
+    While factor k is held at a level, the largest deviation of code d from its mean over the rows
+    of that level is what all other factors can do to it; the expectation of that over the levels,
+    divided by the code's largest deviation from its mean over all rows, is taken from 1. Each
+    code counts by its best factor, weighted by that largest deviation (Suter et al. 2019,
+    "Robustly Disentangled Causal Mechanisms: Validating Deep Representations for Interventional
+    Robustness"; factors are taken as independent, and each row as the outcome of its own
+    intervention). 0 to 1, higher is better. Several codes for one factor cost nothing; the
+    weights make the score depend on the scales of the codes.
+
+    A level of one row, where nothing else was changed, does not count; a factor that has no other
+    level is left out with a warning, and so is a constant one. A constant code weighs nothing; if
+    all are, the score is 0, with a warning. What falls below 0 counts as 0. Few rows a level show
+    too small a deviation, and so too high a score, which a warning says. The bins of a continuous
+    factor keep even a perfect code from 1, by their width.
+
+    ``"standard"``
+        The largest deviation; levels are weighted by their numbers of rows.
+    ``"disentanglement_lib"``
+        The 0.99-quantile of the deviations within a level. Levels weigh alike, those of one row
+        too; a factor of more levels than ``bins`` is cut into as many runs of levels. All rows
+        are used, where the library draws 10,000.
+    ``"ubisoft"``
+        The largest deviation. Levels weigh alike, those of one row too.
+
+    Parameters
+    ----------
+    factors, codes
+        Arrays, see :func:`joint_histogram`. Or a :class:`fastdis.datasets.Dataset` and a function
+        that takes features ``(B, 1, F, frames)`` float32 and gives codes ``(B, D)``.
+    seed
+        Draws the clips of a data set.
+    quantile
+        Of the deviations within a level, above 0 and up to 1, which is the largest; None for the
+        convention's.
+    clips
+        Of a data set with more clips, so many are drawn and encoded.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`; also if no two rows share a level of any factor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
+    >>> irs(v, 2.0 * v[:, ::-1]), round(irs(v, v.sum(axis=1, keepdims=True)), 3)
+    (1.0, 0.571)
+    """
+    metric_of(irs).formula(shared.get("convention", "standard"))
+    options: dict[str, Any] = {}
+    if quantile is not None:
+        options["quantile"] = _validation.number("quantile", quantile, maximum=1.0, above=0.0)
+    clips = _validation.integer("clips", clips, 2)
+    seed = _validation.integer("seed", shared.get("seed", 0), 0)
+    if is_rendered(factors, codes):
+        rows = some_of(len(factors), clips, np.random.default_rng(seed))
+        factors, codes = factors.table(rows), encoded(factors, codes, rows)
+    return metric_of(irs).value(factors, codes, **options, **shared)

@@ -6,7 +6,7 @@ never be listed; the clips of any other set are found in its table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._counts.columns import two_dimensional
+from fastdis.metrics._counts.bins import Bins
+from fastdis.metrics._counts.columns import Discrete, two_dimensional
 from fastdis.metrics._counts.conventions import settled
 from fastdis.metrics._evidence import gather
-from fastdis.metrics.from_interventions.draws import Draws, Groups, Plan, Rows, drawn, points_of
+from fastdis.metrics._metric import Metric, Seeded
+from fastdis.metrics.from_interventions.draws import (
+    Draws,
+    Groups,
+    Plan,
+    Rows,
+    drawn,
+    planned,
+    points_of,
+)
 
 if TYPE_CHECKING:
     from fastdis.datasets import Dataset
@@ -101,6 +111,43 @@ def arguments(
     rows, spread = (np.searchsorted(clips, x) for x in (draws.rows, draws.spread))
     options = {"plan": plan, "draws": replace(draws, rows=rows, spread=spread)}
     return dataset.table(clips), encoded(dataset, codes, clips), options
+
+
+class Interventions(Seeded, total=False):
+    """The keywords of metrics of interventions: also sizes other than the convention's."""
+
+    batch_size: int | None
+    train_points: int | None
+    test_points: int | None
+
+
+SIZES = dict.fromkeys(("batch_size", "train_points", "test_points"))
+
+
+def score_of(
+    metric: Metric,
+    plans: Mapping[str, Plan],
+    factors: Any,
+    codes: Any,
+    *,
+    bins: int | Bins | None = None,
+    discrete: Discrete = None,
+    convention: str = "standard",
+    active: Any = None,
+    seed: int = 0,
+    **sizes: int | None,
+) -> float:
+    """The score of a metric whose convention has a plan, of arrays or of a data set."""
+    plan = planned(metric, plans, convention, **sizes)
+    if bins is not None:
+        plan = replace(plan, bins=None)
+    factors, codes, options = arguments(
+        factors, codes, plan, bins=bins, discrete=discrete, convention=convention, seed=seed
+    )
+    return metric.value(
+        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
+        seed=seed, **options,
+    )  # fmt: skip
 
 
 def encoded(dataset: Dataset, encode: Callable[..., Any], clips: Rows) -> NDArray[Any]:

@@ -7,44 +7,82 @@ linear classifier predicts k from it.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
-from fastdis.metrics._metric import Metric, Score
+from fastdis.metrics._metric import Entry, Score, metric, metric_of
 from fastdis.metrics.from_interventions.draws import (
     Draws,
     Plan,
     Rows,
     of_points,
-    planned,
     points_of,
     scored,
     trivial,
 )
-from fastdis.metrics.from_interventions.rendered import arguments
+from fastdis.metrics.from_interventions.rendered import SIZES, Interventions, score_of
 
 _ITERATIONS = 10_000
 
 
-def z_diff(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-    batch_size: int | None = None,
-    train_points: int | None = None,
-    test_points: int | None = None,
-) -> float:
+def _z_diff(
+    evidence: Evidence, *, plan: Plan, scaled: bool = False, draws: Draws | None = None
+) -> Score:
+    draws = points_of(evidence, plan, draws)
+    if (score := trivial(evidence, draws, evidence.alive)) is not None:
+        return score
+    # Shares of each code's range; (P, batch, 2, D) -> (P, D).
+    points = of_points(evidence, draws.rows, lambda x: np.abs(x[:, :, 0] - x[:, :, 1]).mean(axis=1))
+    if scaled:
+        deviation = points[: plan.train].std(axis=0)
+        inputs = points / np.where(deviation > 0, deviation, 1.0)
+    else:
+        inputs = points * np.ptp(evidence.data.code_range, axis=0)
+    predicted = _predicted(inputs[: plan.train], draws.factor[: plan.train], inputs[plan.train :])
+    asked = draws.factor[plan.train :]
+    # How much of its range a code differs by where a factor is held.
+    matrix = np.zeros((len(evidence.data.names), points.shape[1]))
+    for turn, k in enumerate(draws.factors):
+        matrix[k] = points[draws.factor == turn].mean(axis=0)
+    return scored(evidence, draws, plan, (predicted == asked).astype(float), {}, matrix)
+
+
+def _predicted(
+    inputs: NDArray[np.float64], factor: Rows, asked: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """The factor that a linear classifier tells for each row of ``asked``."""
+    from sklearn.linear_model import LogisticRegression
+
+    # Sums are rounded by the number and the order of the columns: those of dead codes are left out,
+    # and the others stand in an order that does not depend on theirs.
+    order = np.array([d for d in np.lexsort(inputs[::-1]) if np.ptp(inputs[:, d]) > 0], np.intp)
+    with fitting():
+        model = LogisticRegression(max_iter=_ITERATIONS).fit(inputs[:, order], factor)
+        return np.asarray(model.predict(asked[:, order]))
+
+
+_PLANS = {
+    "standard": Plan("pairs", 64, 10_000, 5_000),
+    "disentanglement_lib": Plan("pairs", 64, 10_000, 5_000),
+    "ubisoft": Plan("pairs", 200, 10_000, 5_000, equal_levels=True, rescaled=True),
+}
+
+
+@metric(
+    Entry(
+        "z_diff", "Z-diff (beta-VAE score)", "Higgins et al. 2017", "modularity",
+        "Differences of pairs of clips tell which factor the pairs share.",
+        "Rotations, and the one factor that no code holds, may cost nothing.",
+    ),
+    group="interventions",
+    defaults=SIZES,
+    **{name: partial(_z_diff, plan=p, scaled=name == "standard") for name, p in _PLANS.items()},
+)  # fmt: skip
+def z_diff(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) -> float:
     """The beta-VAE score: can a linear classifier tell which factor a pair of clips shares?
 
     A point is the mean, over a batch of pairs of clips that agree in factor k, of the absolute
@@ -81,8 +119,6 @@ def z_diff(
         ``(B, 1, F, frames)`` float32 and gives codes ``(B, D)``, an array or a tensor: the clips
         that were drawn are rendered and encoded, each once. Where the set is the grid of its
         factors, they keep all their levels unless ``discrete`` says otherwise.
-    bins, discrete, convention, active
-        See :func:`joint_histogram` and :mod:`fastdis.metrics`.
     seed
         Draws the pairs.
     batch_size, train_points, test_points
@@ -100,59 +136,4 @@ def z_diff(
     >>> z_diff(v, 2.0 * v[:, ::-1])
     1.0
     """
-    plan = planned(Z_DIFF, _PLANS, convention, batch_size, train_points, test_points)
-    factors, codes, options = arguments(
-        factors, codes, plan, bins=bins, discrete=discrete, convention=convention, seed=seed
-    )
-    score: Score = Z_DIFF.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed, **options,
-    )  # fmt: skip
-    return score.value
-
-
-def _z_diff(
-    evidence: Evidence, *, plan: Plan, scaled: bool = False, draws: Draws | None = None
-) -> Score:
-    draws = points_of(evidence, plan, draws)
-    if (score := trivial(evidence, draws, evidence.alive)) is not None:
-        return score
-    # Shares of each code's range; (P, batch, 2, D) -> (P, D).
-    points = of_points(evidence, draws.rows, lambda x: np.abs(x[:, :, 0] - x[:, :, 1]).mean(axis=1))
-    if scaled:
-        deviation = points[: plan.train].std(axis=0)
-        inputs = points / np.where(deviation > 0, deviation, 1.0)
-    else:
-        inputs = points * np.ptp(evidence.data.code_range, axis=0)
-    predicted = _predicted(inputs[: plan.train], draws.factor[: plan.train], inputs[plan.train :])
-    asked = draws.factor[plan.train :]
-    # How much of its range a code differs by where a factor is held.
-    matrix = np.zeros((len(evidence.data.names), points.shape[1]))
-    for turn, k in enumerate(draws.factors):
-        matrix[k] = points[draws.factor == turn].mean(axis=0)
-    return scored(evidence, draws, plan, (predicted == asked).astype(float), {}, matrix)
-
-
-def _predicted(
-    inputs: NDArray[np.float64], factor: Rows, asked: NDArray[np.float64]
-) -> NDArray[np.intp]:
-    """The factor that a linear classifier tells for each row of ``asked``."""
-    from sklearn.linear_model import LogisticRegression
-
-    # Sums are rounded by the order of the columns: one that does not depend on theirs.
-    order = np.lexsort(inputs[::-1])
-    with fitting():
-        model = LogisticRegression(max_iter=_ITERATIONS).fit(inputs[:, order], factor)
-        return np.asarray(model.predict(asked[:, order]))
-
-
-_PLANS = {
-    "standard": Plan("pairs", 64, 10_000, 5_000),
-    "disentanglement_lib": Plan("pairs", 64, 10_000, 5_000),
-    "ubisoft": Plan("pairs", 200, 10_000, 5_000, equal_levels=True, rescaled=True),
-}
-Z_DIFF = Metric(
-    "z_diff",
-    {name: partial(_z_diff, plan=plan, scaled=name == "standard") for name, plan in _PLANS.items()},
-    reads="rows",
-)
+    return score_of(metric_of(z_diff), _PLANS, factors, codes, **shared)

@@ -7,171 +7,25 @@ alone varies. The factor of a vote is then guessed from the code it fell on.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._evidence import Evidence
-from fastdis.metrics._metric import Metric, Score
+from fastdis.metrics._metric import Entry, Score, metric, metric_of
 from fastdis.metrics.from_interventions.draws import (
     Draws,
     Plan,
     of_points,
-    planned,
     points_of,
     scored,
     trivial,
 )
-from fastdis.metrics.from_interventions.rendered import arguments
+from fastdis.metrics.from_interventions.rendered import SIZES, Interventions, score_of
 
 _TIE = 1e-9  # variances closer than this part, as rounding alone would, are equal
-
-
-def z_min_var(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-    batch_size: int | None = None,
-    train_points: int | None = None,
-    test_points: int | None = None,
-) -> float:
-    """The FactorVAE score: is the code that a held factor stills always the same one?
-
-    Each batch of clips at one level of factor k votes for the code of the smallest variance,
-    relative to its variance over all clips. Each code is taken for the factor that most of its
-    votes come from, and the score is the share of fresh votes that are told rightly (Kim & Mnih
-    2018, "Disentangling by Factorising", section 4). Chance is 1 / K for K factors, 1 is perfect,
-    higher is better. Two codes for one factor cost nothing; one code for two factors does.
-
-    Codes of equal variance share the vote. Constant codes are left out; if no code is left the
-    score is 0, and one factor alone scores 1, both with a warning. A factor of which no two rows
-    share a level is left out, with a warning. The batches do not depend on the codes; the order
-    of the rows changes which are drawn. Votes to learn from and to test come from the same rows:
-    of few rows a level, even noise can be remembered and scores above chance.
-
-    ``"standard"``
-        800 votes of 200 clips, and as many fresh ones to test. The scale of a code does not
-        matter.
-    ``"disentanglement_lib"``
-        10,000 votes of 64 clips and 5,000 to test. Codes of a standard deviation below 0.05 are
-        left out too: scale matters.
-    ``"ubisoft"``
-        800 and 800 votes of 200 clips, each level of a factor equally likely however many rows it
-        has, and codes of a standard deviation below 0.05 left out. The score is (share - 1 / K) /
-        (1 - 1 / K): chance is 0, and less may come of bad luck.
-
-    Under each, factors take turns where the libraries draw them, a batch is drawn with
-    replacement (Ubisoft's without, until a level's rows are used up), and the variances over all
-    clips are those of 10,000, or of all if there are fewer.
-
-    Parameters
-    ----------
-    factors, codes
-        Arrays, or a data set and a function that encodes its clips, as in :func:`z_diff`.
-    bins, discrete, convention, active
-        See :func:`joint_histogram` and :mod:`fastdis.metrics`.
-    seed
-        Draws the clips.
-    batch_size, train_points, test_points
-        Other sizes than the convention's: clips a vote, and votes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`z_diff`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
-    >>> z_min_var(v, 2.0 * v[:, ::-1])
-    1.0
-    """
-    plan = planned(Z_MIN_VAR, _FIXED, convention, batch_size, train_points, test_points)
-    factors, codes, options = arguments(
-        factors, codes, plan, bins=bins, discrete=discrete, convention=convention, seed=seed
-    )
-    score: Score = Z_MIN_VAR.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed, **options,
-    )  # fmt: skip
-    return score.value
-
-
-def z_max_var(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-    batch_size: int | None = None,
-    train_points: int | None = None,
-    test_points: int | None = None,
-) -> float:
-    """Z-max variance: is the code that a factor moves on its own always the same one?
-
-    As :func:`z_min_var`, but the clips of a batch agree in all factors except k, and the vote
-    falls on the code of the *largest* relative variance (Kim et al. 2019, "Relevance Factor VAE:
-    Learning and Identifying Disentangled Factors"). Chance is 1 / K for K factors, 1 is perfect,
-    higher is better. A code of pure noise varies as much as ever under any intervention and wins
-    votes from the rest: say which codes are ``active``.
-
-    Only combinations of levels of the other factors count in which factor k varies; a factor
-    without any is left out, with a warning. All else is as for :func:`z_min_var`.
-
-    ``"standard"``
-        800 votes of 200 clips, and as many fresh ones to test.
-    ``"ubisoft"``
-        The same sizes. Continuous factors are cut into 3 bins unless ``bins`` says otherwise, for
-        many leave few rows that agree, and combinations are equally likely. Codes of a standard
-        deviation below 0.05 are left out, and the score is (share - 1 / K) / (1 - 1 / K).
-
-    Parameters
-    ----------
-    factors, codes
-        Arrays, or a data set and a function that encodes its clips, as in :func:`z_diff`.
-    bins, discrete, convention, active
-        See :func:`joint_histogram` and :mod:`fastdis.metrics`.
-    seed
-        Draws the clips.
-    batch_size, train_points, test_points
-        Other sizes than the convention's: clips a vote, and votes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`z_diff`; also if no two rows agree in all factors but one.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
-    >>> z_max_var(v, 2.0 * v[:, ::-1])
-    1.0
-    """
-    plan = planned(Z_MAX_VAR, _VARIED, convention, batch_size, train_points, test_points)
-    plan = plan if bins is None else replace(plan, bins=None)
-    factors, codes, options = arguments(
-        factors, codes, plan, bins=bins, discrete=discrete, convention=convention, seed=seed
-    )
-    score: Score = Z_MAX_VAR.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed, **options,
-    )  # fmt: skip
-    return score.value
 
 
 def _z_var(evidence: Evidence, *, plan: Plan, draws: Draws | None = None) -> Score:
@@ -220,9 +74,120 @@ _VARIED = {
         "varied", 200, 800, 800, equal_levels=True, bins=3, least_deviation=0.05, rescaled=True
     ),
 }  # fmt: skip
-Z_MIN_VAR = Metric(
-    "z_min_var", {name: partial(_z_var, plan=plan) for name, plan in _FIXED.items()}, reads="rows"
-)
-Z_MAX_VAR = Metric(
-    "z_max_var", {name: partial(_z_var, plan=plan) for name, plan in _VARIED.items()}, reads="rows"
-)
+
+
+@metric(
+    Entry(
+        "z_min_var", "Z-min variance (FactorVAE score)", "Kim & Mnih 2018", "modularity",
+        "The code that a held factor stills is always the same one.",
+        "Several codes for one factor; what else a code holds, while the factor stills it most.",
+    ),
+    group="interventions",
+    defaults=SIZES,
+    **{name: partial(_z_var, plan=plan) for name, plan in _FIXED.items()},
+)  # fmt: skip
+def z_min_var(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) -> float:
+    """The FactorVAE score: is the code that a held factor stills always the same one?
+
+    Each batch of clips at one level of factor k votes for the code of the smallest variance,
+    relative to its variance over all clips. Each code is taken for the factor that most of its
+    votes come from, and the score is the share of fresh votes that are told rightly (Kim & Mnih
+    2018, "Disentangling by Factorising", section 4). Chance is 1 / K for K factors, 1 is perfect,
+    higher is better. Two codes for one factor cost nothing; one code for two factors does.
+
+    Codes of equal variance share the vote. Constant codes are left out; if no code is left the
+    score is 0, and one factor alone scores 1, both with a warning. A factor of which no two rows
+    share a level is left out, with a warning. The batches do not depend on the codes; the order
+    of the rows changes which are drawn. Votes to learn from and to test come from the same rows:
+    of few rows a level, even noise can be remembered and scores above chance.
+
+    ``"standard"``
+        800 votes of 200 clips, and as many fresh ones to test. The scale of a code does not
+        matter.
+    ``"disentanglement_lib"``
+        10,000 votes of 64 clips and 5,000 to test. Codes of a standard deviation below 0.05 are
+        left out too: scale matters.
+    ``"ubisoft"``
+        800 and 800 votes of 200 clips, each level of a factor equally likely however many rows it
+        has, and codes of a standard deviation below 0.05 left out. The score is (share - 1 / K) /
+        (1 - 1 / K): chance is 0, and less may come of bad luck.
+
+    Under each, factors take turns where the libraries draw them, a batch is drawn with
+    replacement (Ubisoft's without, until a level's rows are used up), and the variances over all
+    clips are those of 10,000, or of all if there are fewer.
+
+    Parameters
+    ----------
+    factors, codes
+        Arrays, or a data set and a function that encodes its clips, as in :func:`z_diff`.
+    seed
+        Draws the clips.
+    batch_size, train_points, test_points
+        Other sizes than the convention's: clips a vote, and votes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`z_diff`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
+    >>> z_min_var(v, 2.0 * v[:, ::-1])
+    1.0
+    """
+    return score_of(metric_of(z_min_var), _FIXED, factors, codes, **shared)
+
+
+@metric(
+    Entry(
+        "z_max_var", "Z-max variance", "Kim et al. 2019", "modularity",
+        "The code that a factor moves on its own is always the same one.",
+        "Several codes for one factor; noise codes win votes.",
+    ),
+    group="interventions",
+    defaults=SIZES,
+    **{name: partial(_z_var, plan=plan) for name, plan in _VARIED.items()},
+)  # fmt: skip
+def z_max_var(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) -> float:
+    """Z-max variance: is the code that a factor moves on its own always the same one?
+
+    As :func:`z_min_var`, but the clips of a batch agree in all factors except k, and the vote
+    falls on the code of the *largest* relative variance (Kim et al. 2019, "Relevance Factor VAE:
+    Learning and Identifying Disentangled Factors"). Chance is 1 / K for K factors, 1 is perfect,
+    higher is better. A code of pure noise varies as much as ever under any intervention and wins
+    votes from the rest: say which codes are ``active``.
+
+    Only combinations of levels of the other factors count in which factor k varies; a factor
+    without any is left out, with a warning. All else is as for :func:`z_min_var`.
+
+    ``"standard"``
+        800 votes of 200 clips, and as many fresh ones to test.
+    ``"ubisoft"``
+        The same sizes. Continuous factors are cut into 3 bins unless ``bins`` says otherwise, for
+        many leave few rows that agree, and combinations are equally likely. Codes of a standard
+        deviation below 0.05 are left out, and the score is (share - 1 / K) / (1 - 1 / K).
+
+    Parameters
+    ----------
+    factors, codes
+        Arrays, or a data set and a function that encodes its clips, as in :func:`z_diff`.
+    seed
+        Draws the clips.
+    batch_size, train_points, test_points
+        Other sizes than the convention's: clips a vote, and votes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`z_diff`; also if no two rows agree in all factors but one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
+    >>> z_max_var(v, 2.0 * v[:, ::-1])
+    1.0
+    """
+    return score_of(metric_of(z_max_var), _VARIED, factors, codes, **shared)

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits import importance_models as models
 from fastdis.metrics._fits.predictors import KEPT, ROWS, Matrix, mean_score
 from fastdis.metrics._fits.problems import problems, solved
-from fastdis.metrics._metric import Metric, Score
+from fastdis.metrics._metric import (
+    Entry,
+    Score,
+    Seeded,
+    metric,
+    metric_of,
+)
 
 _BESIDE_ZERO = 1e-11  # what disentanglement_lib adds to each importance
 
@@ -59,98 +63,6 @@ class DCI:
     completeness: float
     informativeness: float
     importance: NDArray[np.float64]
-
-
-def dci(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-    model: str | None = None,
-) -> DCI:
-    """Disentanglement, completeness and informativeness (Eastwood & Williams 2018).
-
-    From "A Framework for the Quantitative Evaluation of Disentangled Representations", section 2.
-    A model predicts each factor from all codes: a classifier for a categorical factor, else a
-    regressor. With P the importances of one code divided by their sum, and log to the base of the
-    number of factors, the disentanglement of a code is 1 + sum P log P; the score is the mean
-    weighted by each code's share of all importance. Completeness is the same down the columns, to
-    the base of the number of codes that are not constant, and its plain mean over factors.
-    Informativeness is the mean over factors of the accuracy (categorical) or R^2 (else; at least 0)
-    on held-out rows, where the paper gives the error.
-
-    The models:
-
-    ``"boosted_trees"``
-        LightGBM's: 100 rounds of trees of depth 3, the loss that splits save being the importance.
-        scikit-learn's ``GradientBoostingClassifier`` gives the same matrix to 0.05 and takes tens
-        of times as long. Not the paper's choice, but disentanglement_lib's and that of most
-        published figures, and so the default.
-    ``"random_forest"``
-        The paper's: 50 trees, all codes at every split, at least 20 rows a leaf.
-    ``"lasso"``
-        The paper's: the weights of an L1-penalised regression of standardised codes without their
-        signs, divided by their sum; for a categorical factor a logistic one, one level against the
-        rest. The penalty is chosen in five folds. It sees no code that is related to a factor by
-        more than a line.
-
-    disentanglement_lib classifies every factor that is discrete there, so all of them unless
-    ``discrete`` says otherwise; adds 1e-11 to each importance; weights factors by their
-    importances in completeness; and counts dead codes, so that they raise completeness. It has
-    boosted trees alone.
-
-    Ubisoft's code has a lasso and a random forest, both with parameters chosen in ten folds of the
-    rows as they stand, of every factor as a number scaled to 0 to 1. Informativeness is 1 - 12 MSE
-    on the rows that were fitted, so that noise predicts well; dead codes count. There, the loop
-    over codes ends at the first without importance, which makes a dead code in front cost all;
-    here it does not. The lasso's weights are taken as they are.
-
-    Rows are held out, a quarter of them, and drawn by ``seed``: at most 100,000 for boosted trees,
-    fewer for a factor of over 40 levels, 2,000 for Ubisoft's forest, else 10,000. So the
-    scores depend on the order of the rows, a little. The order of the codes changes nothing, nor do
-    constant codes under the standard convention. A categorical factor without two levels that occur
-    twice or with over 1,000 levels, and a constant factor are left out.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, active
-        See :mod:`fastdis.metrics`; ``bins`` only helps to decide which factors are discrete.
-    convention
-        ``"standard"``, ``"disentanglement_lib"`` or ``"ubisoft"``; there is no published figure to
-        repeat.
-    seed
-        Draws the rows and the trees.
-    model
-        One of the above; None is ``"boosted_trees"``, or ``"random_forest"`` under Ubisoft's
-        convention.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`; also for fewer than 8 rows, or a model that the convention does not have.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
-    >>> scores = dci(v, 2.0 * v[:, ::-1])
-    >>> round(scores.disentanglement, 3), round(scores.completeness, 3)
-    (1.0, 1.0)
-    >>> scores.importance.round(3).tolist()
-    [[0.0, 1.0], [1.0, 0.0]]
-    """
-    scores = DCI_METRIC.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed, model=model,
-    )  # fmt: skip
-    return DCI(
-        **{part: score.value for part, score in scores.items()},
-        importance=scores["disentanglement"].matrix.T,
-    )
 
 
 def concentration(rows: Matrix) -> Matrix:
@@ -245,8 +157,100 @@ def _ubisoft(evidence: Evidence, model: str | None = None) -> dict[str, Score]:
     return parts(evidence, importance, score, np.arange(len(importance)))
 
 
-DCI_METRIC = Metric(
-    "dci",
-    {"standard": _standard, "disentanglement_lib": _disentanglement_lib, "ubisoft": _ubisoft},
-    reads="rows",
-)
+@metric(
+    Entry(
+        "dci_disentanglement", "DCI disentanglement", "Eastwood & Williams 2018", "modularity",
+        "Each code that helps to predict helps with one factor alone.",
+        "A factor that several codes hold; depends on the model whose importances it reads.",
+    ),
+    Entry(
+        "dci_completeness", "DCI completeness", "Eastwood & Williams 2018", "compactness",
+        "Each factor is predicted from one code alone.",
+        "A code that holds two factors; depends on the model whose importances it reads.",
+    ),
+    Entry(
+        "dci_informativeness", "DCI informativeness", "Eastwood & Williams 2018", "explicitness",
+        "All codes together predict the factors.",
+        "Where the factors are held, and how simply: trees read what is far from linear.",
+    ),
+    group="predictors",
+    standard=_standard,
+    disentanglement_lib=_disentanglement_lib,
+    ubisoft=_ubisoft,
+)  # fmt: skip
+def dci(
+    factors: Any, codes: Any = None, *, model: str | None = None, **shared: Unpack[Seeded]
+) -> DCI:
+    """Disentanglement, completeness and informativeness (Eastwood & Williams 2018).
+
+    From "A Framework for the Quantitative Evaluation of Disentangled Representations", section 2.
+    A model predicts each factor from all codes: a classifier for a categorical factor, else a
+    regressor. With P the importances of one code divided by their sum, and log to the base of the
+    number of factors, the disentanglement of a code is 1 + sum P log P; the score is the mean
+    weighted by each code's share of all importance. Completeness is the same down the columns, to
+    the base of the number of codes that are not constant, and its plain mean over factors.
+    Informativeness is the mean over factors of the accuracy (categorical) or R^2 (else; at least 0)
+    on held-out rows, where the paper gives the error.
+
+    The models:
+
+    ``"boosted_trees"``
+        LightGBM's: 100 rounds of trees of depth 3, the loss that splits save being the importance.
+        scikit-learn's ``GradientBoostingClassifier`` gives the same matrix to 0.05 and takes tens
+        of times as long. Not the paper's choice, but disentanglement_lib's and that of most
+        published figures, and so the default.
+    ``"random_forest"``
+        The paper's: 50 trees, all codes at every split, at least 20 rows a leaf.
+    ``"lasso"``
+        The paper's: the weights of an L1-penalised regression of standardised codes without their
+        signs, divided by their sum; for a categorical factor a logistic one, one level against the
+        rest. The penalty is chosen in five folds. It sees no code that is related to a factor by
+        more than a line.
+
+    disentanglement_lib classifies every factor that is discrete there, so all of them unless
+    ``discrete`` says otherwise; adds 1e-11 to each importance; weights factors by their
+    importances in completeness; and counts dead codes, so that they raise completeness. It has
+    boosted trees alone.
+
+    Ubisoft's code has a lasso and a random forest, both with parameters chosen in ten folds of the
+    rows as they stand, of every factor as a number scaled to 0 to 1. Informativeness is 1 - 12 MSE
+    on the rows that were fitted, so that noise predicts well; dead codes count. There, the loop
+    over codes ends at the first without importance, which makes a dead code in front cost all;
+    here it does not. The lasso's weights are taken as they are.
+
+    Rows are held out, a quarter of them, and drawn by ``seed``: at most 100,000 for boosted trees,
+    fewer for a factor of over 40 levels, 2,000 for Ubisoft's forest, else 10,000. So the
+    scores depend on the order of the rows, a little. The order of the codes changes nothing, nor do
+    constant codes under the standard convention. A categorical factor without two levels that occur
+    twice or with over 1,000 levels, and a constant factor are left out.
+
+    Parameters
+    ----------
+    bins
+        Only decides which factors are discrete; see :func:`joint_histogram`.
+    seed
+        Draws the rows and the trees.
+    model
+        One of the above; None is ``"boosted_trees"``, or ``"random_forest"`` under Ubisoft's
+        convention.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`; also for fewer than 8 rows, or a model that the convention does not have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
+    >>> scores = dci(v, 2.0 * v[:, ::-1])
+    >>> round(scores.disentanglement, 3), round(scores.completeness, 3)
+    (1.0, 1.0)
+    >>> scores.importance.round(3).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    scores = metric_of(dci).score(factors, codes, model=model, **shared)
+    return DCI(
+        **{part: score.value for part, score in scores.items()},
+        importance=scores["disentanglement"].matrix.T,
+    )

@@ -6,18 +6,22 @@ E = 1 - area under the loss-capacity curve above its lowest loss / ((k_T - k_1) 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.cut_trees import importances, predictions
 from fastdis.metrics._fits.predictors import ROWS, Matrix, mean_score
 from fastdis.metrics._fits.problems import Problem, problems, solved
-from fastdis.metrics._metric import Metric, Score
+from fastdis.metrics._metric import (
+    Entry,
+    Score,
+    Seeded,
+    metric,
+    metric_of,
+)
 from fastdis.metrics.from_predictors.dci import parts
 
 DEPTHS = (1, 2, 3, 4, 8, 10, 12, 14, 16, 18, 20, 32)
@@ -56,76 +60,6 @@ class _Curve:
     score: Matrix  # (T,)
     explicitness: float
     importance: Matrix  # (T, D)
-
-
-def dci_es(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-) -> DCIES:
-    """DCI and how easy the codes are to use: explicitness and size (Eastwood et al. 2023).
-
-    From "DCI-ES: An Extended Disentanglement Framework with Connections to Identifiability". Probes
-    of growing capacity predict each factor from all codes; their losses are the loss-capacity
-    curve. Its explicitness is 1 minus the area between the curve and its lowest loss, divided by
-    half the range of capacities times the loss of always saying the same: 1 if the smallest probe
-    is as good as any, 0 if the loss falls in a line from that of knowing nothing to 0, -1 if it
-    falls to 0 at the largest alone. The score is the mean over factors. Size is the number of
-    factors over that of codes, dead ones too; at most 1.
-
-    Read explicitness beside informativeness: codes that tell nothing leave the largest probe no
-    better than the smallest, and score 1.
-
-    The probes are random forests of 100 trees, as in the paper, with the maximum depths of its
-    authors' code as capacities: 1, 2, 3, 4, 8, 10, ..., 20, 32. Unlike there, splits of classifiers
-    see all codes, not a few drawn ones, which would give noise a share of the importance. The
-    forest is grown once and cut at each depth, for a split does not look at those below it. The
-    loss is 1 - R^2 of an ordered factor, one minus the accuracy for a categorical one, on the
-    quarter of the rows that is held out; never more than that of knowing nothing, and never more
-    than at a smaller capacity. Disentanglement, completeness and informativeness are those of the
-    depth that predicts best, as :func:`dci` defines them. The paper's other probes, multi-layer
-    perceptrons and random Fourier features, take minutes and more.
-
-    Of more than 10,000 rows, 10,000 are drawn. These, the held-out ones and the trees depend on
-    ``seed``, so the scores depend on the order of the rows, a little. The order of the codes
-    changes nothing. The factors that :func:`dci` leaves out are left out here. With dead codes
-    alone all scores count as 0.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, active
-        See :mod:`fastdis.metrics`; ``bins`` only helps to decide which factors are discrete.
-    convention
-        ``"standard"``.
-    seed
-        Draws the rows and the trees.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`dci`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 2, np.arange(400) // 2 % 2], axis=1)
-    >>> scores = dci_es(v, np.hstack([2.0 * v, 2.0 - v]))
-    >>> round(scores.explicitness, 3), scores.size
-    (1.0, 0.5)
-    """
-    scores = DCI_ES.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed,
-    )  # fmt: skip
-    return DCIES(
-        **{part: score.value for part, score in scores.items()},
-        importance=scores["disentanglement"].matrix.T,
-    )
 
 
 def explicitness_of(capacities: Matrix, losses: Matrix, baseline: float) -> float:
@@ -180,4 +114,88 @@ def _dci_es(evidence: Evidence) -> dict[str, Score]:
     }
 
 
-DCI_ES = Metric("dci_es", {"standard": _dci_es}, reads="rows")
+@metric(
+    Entry(
+        "dci_es_explicitness", "DCI-ES explicitness", "Eastwood et al. 2023", "explicitness",
+        "A small model predicts the factors as well as a large one.",
+        "How well: noise, which no model predicts, scores 1; read it beside informativeness.",
+        low=-1.0,
+    ),
+    Entry(
+        "dci_es_disentanglement", "DCI-ES disentanglement", "Eastwood et al. 2023", "modularity",
+        "As DCI's, of the model that predicts best.",
+        "As DCI's.",
+    ),
+    Entry(
+        "dci_es_completeness", "DCI-ES completeness", "Eastwood et al. 2023", "compactness",
+        "As DCI's, of the model that predicts best.",
+        "As DCI's.",
+    ),
+    Entry(
+        "dci_es_informativeness", "DCI-ES informativeness", "Eastwood et al. 2023", "explicitness",
+        "As DCI's, of the model that predicts best.",
+        "As DCI's.",
+    ),
+    Entry(
+        "dci_es_size", "DCI-ES size", "Eastwood et al. 2023",
+        "none of them (number of codes)",
+        "No more codes than factors.",
+        "What the codes hold; dead codes count.",
+    ),
+    group="predictors",
+    standard=_dci_es,
+)  # fmt: skip
+def dci_es(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> DCIES:
+    """DCI and how easy the codes are to use: explicitness and size (Eastwood et al. 2023).
+
+    From "DCI-ES: An Extended Disentanglement Framework with Connections to Identifiability". Probes
+    of growing capacity predict each factor from all codes; their losses are the loss-capacity
+    curve. Its explicitness is 1 minus the area between the curve and its lowest loss, divided by
+    half the range of capacities times the loss of always saying the same: 1 if the smallest probe
+    is as good as any, 0 if the loss falls in a line from that of knowing nothing to 0, -1 if it
+    falls to 0 at the largest alone. The score is the mean over factors. Size is the number of
+    factors over that of codes, dead ones too; at most 1.
+
+    Read explicitness beside informativeness: codes that tell nothing leave the largest probe no
+    better than the smallest, and score 1.
+
+    The probes are random forests of 100 trees, as in the paper, with the maximum depths of its
+    authors' code as capacities: 1, 2, 3, 4, 8, 10, ..., 20, 32. Unlike there, splits of classifiers
+    see all codes, not a few drawn ones, which would give noise a share of the importance. The
+    forest is grown once and cut at each depth, for a split does not look at those below it. The
+    loss is 1 - R^2 of an ordered factor, one minus the accuracy for a categorical one, on the
+    quarter of the rows that is held out; never more than that of knowing nothing, and never more
+    than at a smaller capacity. Disentanglement, completeness and informativeness are those of the
+    depth that predicts best, as :func:`dci` defines them. The paper's other probes, multi-layer
+    perceptrons and random Fourier features, take minutes and more.
+
+    Of more than 10,000 rows, 10,000 are drawn. These, the held-out ones and the trees depend on
+    ``seed``, so the scores depend on the order of the rows, a little. The order of the codes
+    changes nothing. The factors that :func:`dci` leaves out are left out here. With dead codes
+    alone all scores count as 0.
+
+    Parameters
+    ----------
+    bins
+        Only decides which factors are discrete; see :func:`joint_histogram`.
+    seed
+        Draws the rows and the trees.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`dci`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 2, np.arange(400) // 2 % 2], axis=1)
+    >>> scores = dci_es(v, np.hstack([2.0 * v, 2.0 - v]))
+    >>> round(scores.explicitness, 3), scores.size
+    (1.0, 0.5)
+    """
+    scores = metric_of(dci_es).score(factors, codes, **shared)
+    return DCIES(
+        **{part: score.value for part, score in scores.items()},
+        importance=scores["disentanglement"].matrix.T,
+    )

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Data, Discrete
+from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.conventions import counted_as
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
@@ -27,69 +26,13 @@ from fastdis.metrics._fits.predictors import (
     mean_score,
     targets,
 )
-from fastdis.metrics._metric import Metric, Score
-
-
-def explicitness(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-) -> float:
-    """Explicitness: can a linear classifier find every level of every factor in the codes?
-
-    For each level of a factor, a logistic regression of all codes tells it from the other levels;
-    AUC is the area under its ROC curve, the chance that it ranks a row of the level above another
-    (Ridgeway & Mozer 2018, "Learning Deep Disentangled Embeddings with the F-Statistic Loss",
-    section 3). The score is the mean over factors of the mean over levels of 2 AUC - 1, 0 where
-    a factor falls below it: 0 to 1, higher is better. A level in the middle of a single code is
-    on no end of any line, so that even a perfect code of an ordered factor stays below 1.
-
-    The classifiers are fitted on three quarters of the rows of each level and ranked on the rest;
-    of more than 10,000 rows, 10,000 are drawn. Both are drawn by ``seed``, so the score depends
-    on the order of the rows, a little. The order of the codes and dead codes change nothing. With
-    dead codes alone, the score is 0.
-
-    A discrete factor has the levels that it keeps; a continuous one is cut into bins, as for a
-    histogram. A level that occurs once cannot be ranked; it, a factor without two levels that
-    occur twice or with over 1,000 levels, and a constant factor are left out.
-
-    disentanglement_lib fits one softmax of all levels and leaves the mean AUC as it is, so that
-    chance is 0.5; a dead code makes it crash. Ubisoft scales codes to 0 to 1, weights levels
-    equally, divides the probabilities of the levels by their sum, and ranks the rows that it
-    fitted, so that more codes score higher; chance is 0.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, active
-        See :mod:`fastdis.metrics`.
-    convention
-        ``"standard"``, ``"disentanglement_lib"`` or ``"ubisoft"``.
-    seed
-        Draws the rows.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`; also if no factor is left.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.arange(400)[:, None] % 2
-    >>> explicitness(v, 3.0 - v)
-    1.0
-    """
-    score = EXPLICITNESS.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed,
-    )  # fmt: skip
-    return float(score.value)
-
+from fastdis.metrics._metric import (
+    Entry,
+    Score,
+    Seeded,
+    metric,
+    metric_of,
+)
 
 Classifier = Callable[[Matrix, Labels, Matrix], Matrix]
 
@@ -176,8 +119,56 @@ def _each_balanced(x: Matrix, labels: Labels) -> Matrix:
     return result
 
 
-EXPLICITNESS = Metric(
-    "explicitness",
-    {"standard": _standard, "disentanglement_lib": _disentanglement_lib, "ubisoft": _ubisoft},
-    reads="rows",
-)
+@metric(
+    Entry(
+        "explicitness", "Explicitness", "Ridgeway & Mozer 2018", "explicitness",
+        "A linear classifier finds each level of each factor.",
+        "Where factors are held; a perfect code of an ordered factor does not reach 1.",
+    ),
+    group="predictors",
+    standard=_standard,
+    disentanglement_lib=_disentanglement_lib,
+    ubisoft=_ubisoft,
+)  # fmt: skip
+def explicitness(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> float:
+    """Explicitness: can a linear classifier find every level of every factor in the codes?
+
+    For each level of a factor, a logistic regression of all codes tells it from the other levels;
+    AUC is the area under its ROC curve, the chance that it ranks a row of the level above another
+    (Ridgeway & Mozer 2018, "Learning Deep Disentangled Embeddings with the F-Statistic Loss",
+    section 3). The score is the mean over factors of the mean over levels of 2 AUC - 1, 0 where
+    a factor falls below it: 0 to 1, higher is better. A level in the middle of a single code is
+    on no end of any line, so that even a perfect code of an ordered factor stays below 1.
+
+    The classifiers are fitted on three quarters of the rows of each level and ranked on the rest;
+    of more than 10,000 rows, 10,000 are drawn. Both are drawn by ``seed``, so the score depends
+    on the order of the rows, a little. The order of the codes and dead codes change nothing. With
+    dead codes alone, the score is 0.
+
+    A discrete factor has the levels that it keeps; a continuous one is cut into bins, as for a
+    histogram. A level that occurs once cannot be ranked; it, a factor without two levels that
+    occur twice or with over 1,000 levels, and a constant factor are left out.
+
+    disentanglement_lib fits one softmax of all levels and leaves the mean AUC as it is, so that
+    chance is 0.5; a dead code makes it crash. Ubisoft scales codes to 0 to 1, weights levels
+    equally, divides the probabilities of the levels by their sum, and ranks the rows that it
+    fitted, so that more codes score higher; chance is 0.
+
+    Parameters
+    ----------
+    seed
+        Draws the rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`; also if no factor is left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.arange(400)[:, None] % 2
+    >>> explicitness(v, 3.0 - v)
+    1.0
+    """
+    return metric_of(explicitness).value(factors, codes, **shared)

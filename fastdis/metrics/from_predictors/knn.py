@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
 from fastdis.metrics._fits.predictors import (
@@ -25,7 +23,13 @@ from fastdis.metrics._fits.predictors import (
     mean_score,
     targets,
 )
-from fastdis.metrics._metric import Metric, Score
+from fastdis.metrics._metric import (
+    Entry,
+    Score,
+    Seeded,
+    metric,
+    metric_of,
+)
 
 _ROWS = 20_000
 
@@ -91,112 +95,6 @@ class GroupAccuracy:
         )
 
     __repr__ = __str__
-
-
-@overload
-def knn_accuracy(
-    factors: Any, codes: Any = None, *, k: int = 5, groups: None = None, train: Any = None,
-    bins: int | Bins | None = None, discrete: Discrete = None, convention: str = "standard",
-    active: Any = None, seed: int = 0,
-) -> float: ...  # fmt: skip
-
-
-@overload
-def knn_accuracy(
-    factors: Any, codes: Any = None, *, k: int = 5, groups: Mapping[str, Columns],
-    train: Any = None, bins: int | Bins | None = None, discrete: Discrete = None,
-    convention: str = "standard", active: Any = None, seed: int = 0,
-) -> GroupAccuracy: ...  # fmt: skip
-
-
-def knn_accuracy(
-    factors: Any,
-    codes: Any = None,
-    *,
-    k: int = 5,
-    groups: Mapping[str, Columns] | None = None,
-    train: Any = None,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-) -> float | GroupAccuracy:
-    """How well do a row's nearest neighbours tell its factors, in all codes or in each group?
-
-    A row's level is predicted as that of most of its ``k`` nearest rows (Euclidean distance) in a
-    training part; the score is the accuracy on the other rows, as in the evaluation of the
-    three-factor framework for timbre, variation and pitch (section 6.3 of its re-entry training,
-    with k = 5). A continuous factor is predicted by the mean of its neighbours; its score is R^2
-    against always saying the training mean, 0 where it falls below. 0 to 1. A group should score
-    high on its own factor alone.
-
-    Frames of local features are rows, and each votes by itself. Frames of one clip are alike, so
-    no clip should be in both parts: state ``train``. Pitch in semitones has more levels than
-    ``bins`` and would be predicted as a number; ``discrete=True`` classifies it.
-
-    Codes are not standardised, which the paper does not mention either: a latent space is taken
-    with its own distances, in which collapsed codes weigh nothing. A rotation, a shift or a
-    common factor of the codes of a group changes nothing; the scale of one code does. A group of
-    dead codes says the most frequent training level (the lowest of several), or the mean: R^2 0.
-
-    Without ``train``, three quarters of the rows are drawn for it. Of more than 15,000 training
-    or 5,000 other rows, so many are drawn. As rows are drawn, and of equal distances the earlier
-    rows may count, the order of the rows matters, a little; that of the codes does not. A level
-    that is not in the training part counts as an error.
-
-    A constant factor is left out, and so is a discrete one without two levels that occur twice,
-    or with over 1,000 levels.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, active
-        See :mod:`fastdis.metrics`; ``bins`` only helps to decide which factors are discrete.
-    k
-        The number of neighbours.
-    groups
-        Columns of the codes by name, as in ``{"pitch": [0, 1], "timbre": slice(2, 4)}``; None
-        for all codes.
-    train : (N,) bools, or None
-        The rows of the training part.
-    convention
-        ``"standard"``.
-    seed
-        Draws the rows.
-
-    Returns
-    -------
-    float or GroupAccuracy
-        Without ``groups``, the mean over factors; with them, the score of each factor and group.
-
-    Raises
-    ------
-    TypeError, ValueError, IndexError
-        As :func:`mig`; also if no factor is left, a group is empty or out of range, or the
-        training part has fewer than ``k`` rows.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
-    >>> knn_accuracy(v, 2.0 * v)
-    1.0
-    >>> groups = {"pitch": [0], "timbre": slice(1, 2)}
-    >>> parts = knn_accuracy(v, 2.0 * v, groups=groups)
-    >>> parts.accuracy.round().tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
-    >>> parts.gap({"factor 0": "pitch", "factor 1": "timbre"}) > 0.6
-    True
-    """
-    result = KNN_ACCURACY.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed, k=k, groups=groups, train=train,
-    )  # fmt: skip
-    if groups is None:
-        return float(result.value)
-    parts = [score.per_factor for score in result.values()]
-    table = np.array([[part[name] for part in parts] for name in parts[0]])
-    return GroupAccuracy(tuple(parts[0]), tuple(result), table)
 
 
 @fitting()
@@ -298,4 +196,107 @@ def _space(codes: NDArray[Any]) -> Matrix:
     return np.asarray(x[:, np.lexsort(x[::-1])])
 
 
-KNN_ACCURACY = Metric("knn_accuracy", {"standard": _knn_accuracy}, reads="rows")
+@overload
+def knn_accuracy(
+    factors: Any, codes: Any = None, *, k: int = 5, groups: None = None, train: Any = None,
+    **shared: Unpack[Seeded],
+) -> float: ...  # fmt: skip
+
+
+@overload
+def knn_accuracy(
+    factors: Any, codes: Any = None, *, k: int = 5, groups: Mapping[str, Columns],
+    train: Any = None, **shared: Unpack[Seeded],
+) -> GroupAccuracy: ...  # fmt: skip
+
+
+@metric(
+    Entry(
+        "knn_accuracy", "k-NN accuracy", "Cover & Hart 1967", "explicitness",
+        "Rows that are near each other in the codes agree in their factors.",
+        "Where factors are held; depends on the codes' scale; guessing does not score 0.",
+    ),
+    group="predictors",
+    standard=_knn_accuracy,
+)  # fmt: skip
+def knn_accuracy(
+    factors: Any,
+    codes: Any = None,
+    *,
+    k: int = 5,
+    groups: Mapping[str, Columns] | None = None,
+    train: Any = None,
+    **shared: Unpack[Seeded],
+) -> float | GroupAccuracy:
+    """How well do a row's nearest neighbours tell its factors, in all codes or in each group?
+
+    A row's level is predicted as that of most of its ``k`` nearest rows (Euclidean distance) in a
+    training part; the score is the accuracy on the other rows, as in the evaluation of the
+    three-factor framework for timbre, variation and pitch (section 6.3 of its re-entry training,
+    with k = 5). A continuous factor is predicted by the mean of its neighbours; its score is R^2
+    against always saying the training mean, 0 where it falls below. 0 to 1. A group should score
+    high on its own factor alone.
+
+    Frames of local features are rows, and each votes by itself. Frames of one clip are alike, so
+    no clip should be in both parts: state ``train``. Pitch in semitones has more levels than
+    ``bins`` and would be predicted as a number; ``discrete=True`` classifies it.
+
+    Codes are not standardised, which the paper does not mention either: a latent space is taken
+    with its own distances, in which collapsed codes weigh nothing. A rotation, a shift or a
+    common factor of the codes of a group changes nothing; the scale of one code does. A group of
+    dead codes says the most frequent training level (the lowest of several), or the mean: R^2 0.
+
+    Without ``train``, three quarters of the rows are drawn for it. Of more than 15,000 training
+    or 5,000 other rows, so many are drawn. As rows are drawn, and of equal distances the earlier
+    rows may count, the order of the rows matters, a little; that of the codes does not. A level
+    that is not in the training part counts as an error.
+
+    A constant factor is left out, and so is a discrete one without two levels that occur twice,
+    or with over 1,000 levels.
+
+    Parameters
+    ----------
+    bins
+        Only decides which factors are discrete; see :func:`joint_histogram`.
+    k
+        The number of neighbours.
+    groups
+        Columns of the codes by name, as in ``{"pitch": [0, 1], "timbre": slice(2, 4)}``; None
+        for all codes.
+    train : (N,) bools, or None
+        The rows of the training part.
+    seed
+        Draws the rows.
+
+    Returns
+    -------
+    float or GroupAccuracy
+        Without ``groups``, the mean over factors; with them, the score of each factor and group.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        As :func:`mig`; also if no factor is left, a group is empty or out of range, or the
+        training part has fewer than ``k`` rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.stack([np.arange(400) % 4, np.arange(400) // 4 % 5], axis=1)
+    >>> knn_accuracy(v, 2.0 * v)
+    1.0
+    >>> groups = {"pitch": [0], "timbre": slice(1, 2)}
+    >>> parts = knn_accuracy(v, 2.0 * v, groups=groups)
+    >>> parts.accuracy.round().tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    >>> parts.gap({"factor 0": "pitch", "factor 1": "timbre"}) > 0.6
+    True
+    """
+    result = metric_of(knn_accuracy).score(
+        factors, codes, k=k, groups=groups, train=train, **shared
+    )
+    if groups is None:
+        return float(result.value)
+    parts = [score.per_factor for score in result.values()]
+    table = np.array([[part[name] for part in parts] for name in parts[0]])
+    return GroupAccuracy(tuple(parts[0]), tuple(result), table)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from fastdis import _validation
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
 from fastdis.metrics._fits.predictors import (
@@ -24,73 +22,16 @@ from fastdis.metrics._fits.predictors import (
     targets,
     whitened,
 )
-from fastdis.metrics._metric import Metric, Score
+from fastdis.metrics._metric import (
+    Entry,
+    Score,
+    Seeded,
+    metric,
+    metric_of,
+)
 
 _MODELS = ("linear", "mlp")
 _NETWORK = {"hidden_layer_sizes": 64, "solver": "lbfgs", "alpha": 1.0, "max_iter": 150}
-
-
-def probe(
-    factors: Any,
-    codes: Any = None,
-    *,
-    model: str = "linear",
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-) -> float:
-    """How well does a probe predict each factor from all codes?
-
-    The mean over factors of the score of a model fitted on three quarters of the rows, on the
-    rest: accuracy for a categorical factor, else R^2 against always saying the mean of the fitted
-    rows, 0 where it falls below. 0 to 1, higher is better. It says what the codes hold together,
-    not where: a linear probe scores rotated codes alike, an MLP nearly so. Guessing scores 0 in
-    R^2, but the frequency of the most frequent level in accuracy.
-
-    ``"linear"`` is least squares, or logistic regression without a penalty (at most 100 steps of
-    L-BFGS from linear discriminants); ``"mlp"`` a network with one hidden layer of 64 rectified
-    units (at most 150 steps of L-BFGS). Of more than 10,000 rows, 10,000 are drawn, and of a
-    categorical factor a quarter of each level is held out. A level that occurs once is fitted
-    only.
-
-    Rows and the network's first weights are drawn by ``seed``; so the score depends on the order
-    of the rows, a little. The order and the scales of the codes and dead codes change nothing.
-    With dead codes alone, R^2 is 0, and accuracy that of the most frequent level.
-
-    A constant factor is left out, and so is a categorical one without two levels that occur
-    twice, or with over 1,000 levels.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, active
-        See :mod:`fastdis.metrics`; ``bins`` only helps to decide which factors are discrete.
-    model
-        ``"linear"`` or ``"mlp"``.
-    convention
-        ``"standard"``.
-    seed
-        Draws the rows and the weights.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`; also if no factor is left.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.linspace(-1, 1, 400)[:, None]
-    >>> z = np.hstack([v**2, (v > 0) - 0.5])
-    >>> round(probe(v, z), 1), round(probe(v, z, model="mlp"), 2)
-    (0.8, 1.0)
-    """
-    score = PROBE.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed, model=model,
-    )  # fmt: skip
-    return float(score.value)
 
 
 @fitting()
@@ -130,4 +71,59 @@ def _r_squared(x: Matrix, target: Target, test: Mask, model: str, seed: int) -> 
     return explained(y[test], fitted.predict(x[test]), float(y[~test].mean()))
 
 
-PROBE = Metric("probe", {"standard": _probe}, reads="rows")
+@metric(
+    Entry(
+        "probe", "Probe", "Alain & Bengio 2016", "explicitness",
+        "A linear model, or a small network, predicts each factor from all codes.",
+        "Where factors are held; accuracy of guessing is not 0 for categorical factors.",
+    ),
+    group="predictors",
+    standard=_probe,
+)  # fmt: skip
+def probe(
+    factors: Any, codes: Any = None, *, model: str = "linear", **shared: Unpack[Seeded]
+) -> float:
+    """How well does a probe predict each factor from all codes?
+
+    The mean over factors of the score of a model fitted on three quarters of the rows, on the
+    rest: accuracy for a categorical factor, else R^2 against always saying the mean of the fitted
+    rows, 0 where it falls below. 0 to 1, higher is better. It says what the codes hold together,
+    not where: a linear probe scores rotated codes alike, an MLP nearly so. Guessing scores 0 in
+    R^2, but the frequency of the most frequent level in accuracy.
+
+    ``"linear"`` is least squares, or logistic regression without a penalty (at most 100 steps of
+    L-BFGS from linear discriminants); ``"mlp"`` a network with one hidden layer of 64 rectified
+    units (at most 150 steps of L-BFGS). Of more than 10,000 rows, 10,000 are drawn, and of a
+    categorical factor a quarter of each level is held out. A level that occurs once is fitted
+    only.
+
+    Rows and the network's first weights are drawn by ``seed``; so the score depends on the order
+    of the rows, a little. The order and the scales of the codes and dead codes change nothing.
+    With dead codes alone, R^2 is 0, and accuracy that of the most frequent level.
+
+    A constant factor is left out, and so is a categorical one without two levels that occur
+    twice, or with over 1,000 levels.
+
+    Parameters
+    ----------
+    bins
+        Only decides which factors are discrete; see :func:`joint_histogram`.
+    model
+        ``"linear"`` or ``"mlp"``.
+    seed
+        Draws the rows and the weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`; also if no factor is left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.linspace(-1, 1, 400)[:, None]
+    >>> z = np.hstack([v**2, (v > 0) - 0.5])
+    >>> round(probe(v, z), 1), round(probe(v, z, model="mlp"), 2)
+    (0.8, 1.0)
+    """
+    return metric_of(probe).value(factors, codes, model=model, **shared)

@@ -6,13 +6,12 @@ R^2 of a line for ordered factors; balanced accuracy of thresholds for categoric
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Data, Discrete
+from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.conventions import counted_as
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.single_code import (
@@ -25,81 +24,16 @@ from fastdis.metrics._fits.single_code import (
     tree_accuracies,
 )
 from fastdis.metrics._information import gaps
-from fastdis.metrics._metric import Metric, Score
+from fastdis.metrics._metric import (
+    Entry,
+    Score,
+    Seeded,
+    metric,
+    metric_of,
+)
 
 PEER_ROWS = 15_000
 _MOST_LEVELS = 1000
-
-
-def sap(
-    factors: Any,
-    codes: Any = None,
-    *,
-    bins: int | Bins | None = None,
-    discrete: Discrete = None,
-    convention: str = "standard",
-    active: Any = None,
-    seed: int = 0,
-) -> float:
-    """Separated attribute predictability: does one code alone predict each factor?
-
-    The mean over factors of the gap between the two best scores of a single code (Kumar et al.
-    2017, "Variational Inference of Disentangled Latent Concepts from Unlabeled Observations",
-    section 3). 0 to 1, higher is better.
-
-    An ordinal or continuous factor is predicted by a line; its score is R^2, the squared
-    correlation. A categorical factor of C levels is predicted by C - 1 thresholds on the code,
-    the levels in the order of their mean rank, rising or falling; its score is the largest
-    balanced accuracy that thresholds reach on these rows, found exactly: no sampling, no seed,
-    and the same for any monotone transform of the code. A code that tells nothing scores R^2 0
-    or accuracy 1/C, and so does the missing second of a single code; the best a categorical
-    factor can reach is therefore 1 - 1/C. A constant factor is left out.
-
-    disentanglement_lib has one switch for all factors. If all are continuous, it takes R^2 of each.
-    Else it takes the accuracy of a linear SVM (balanced, C = 0.01), one level against the rest, on
-    rows that it was not fitted on. That depends on the scale of the code, for its weight is
-    penalised, and loses levels in the middle of a code: a perfect code of 4 levels in a row scores
-    1, of 8 one half, of 20 a tenth. Rare levels count little.
-
-    Ubisoft's code has that switch, too. If no factor is categorical, it takes R^2 of each. Else it
-    takes the accuracy of a decision tree on the rows that it was fitted on, its depth, 1 to 9, that
-    of the best accuracy in ten folds of the rows as they stand; continuous factors are cut into
-    bins.
-
-    Of more than 15,000 rows, both fit 15,000, drawn by ``seed``; disentanglement_lib's two thirds
-    for fitting are drawn, too. So these scores depend on the order of the rows, a little. A factor
-    of over 1,000 levels is cut into bins, with a warning, and the missing second of a single code
-    is a dead one; there, both libraries crash.
-
-    The published convention swaps the roles and takes R^2 throughout.
-
-    Parameters
-    ----------
-    factors, codes, bins, discrete, active
-        See :mod:`fastdis.metrics`; ``bins`` only helps to decide which factors are discrete, or
-        cuts those that must be for a peer's classifier.
-    convention
-        ``"standard"``, ``"disentanglement_lib"``, ``"ubisoft"`` or ``"published"``.
-    seed
-        Draws the rows; not for the standard and the published convention, which read all.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> v = np.linspace(0, 1, 50)[:, None]
-    >>> round(sap(v, np.hstack([3 - v, np.zeros((50, 1))])), 9)
-    1.0
-    """
-    score = SAP.score(
-        factors, codes, bins=bins, discrete=discrete, convention=convention, active=active,
-        seed=seed,
-    )  # fmt: skip
-    return float(score.value)
 
 
 def _standard(evidence: Evidence) -> Score:
@@ -189,13 +123,69 @@ def _levelled(evidence: Evidence, data: Data) -> list[Labels]:
     return [labels_of(column)[0] for column in columns]
 
 
-SAP = Metric(
-    "sap",
-    {
-        "standard": _standard,
-        "disentanglement_lib": _disentanglement_lib,
-        "ubisoft": _ubisoft,
-        "published": _published,
-    },
-    reads="rows",
-)
+@metric(
+    Entry(
+        "sap", "SAP", "Kumar et al. 2017", "compactness",
+        "One code predicts each factor far better than the next one does.",
+        "A code that holds two factors; of an ordered factor it sees lines alone.",
+    ),
+    group="predictors",
+    standard=_standard,
+    disentanglement_lib=_disentanglement_lib,
+    ubisoft=_ubisoft,
+    published=_published,
+)  # fmt: skip
+def sap(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> float:
+    """Separated attribute predictability: does one code alone predict each factor?
+
+    The mean over factors of the gap between the two best scores of a single code (Kumar et al.
+    2017, "Variational Inference of Disentangled Latent Concepts from Unlabeled Observations",
+    section 3). 0 to 1, higher is better.
+
+    An ordinal or continuous factor is predicted by a line; its score is R^2, the squared
+    correlation. A categorical factor of C levels is predicted by C - 1 thresholds on the code,
+    the levels in the order of their mean rank, rising or falling; its score is the largest
+    balanced accuracy that thresholds reach on these rows, found exactly: no sampling, no seed,
+    and the same for any monotone transform of the code. A code that tells nothing scores R^2 0
+    or accuracy 1/C, and so does the missing second of a single code; the best a categorical
+    factor can reach is therefore 1 - 1/C. A constant factor is left out.
+
+    disentanglement_lib has one switch for all factors. If all are continuous, it takes R^2 of each.
+    Else it takes the accuracy of a linear SVM (balanced, C = 0.01), one level against the rest, on
+    rows that it was not fitted on. That depends on the scale of the code, for its weight is
+    penalised, and loses levels in the middle of a code: a perfect code of 4 levels in a row scores
+    1, of 8 one half, of 20 a tenth. Rare levels count little.
+
+    Ubisoft's code has that switch, too. If no factor is categorical, it takes R^2 of each. Else it
+    takes the accuracy of a decision tree on the rows that it was fitted on, its depth, 1 to 9, that
+    of the best accuracy in ten folds of the rows as they stand; continuous factors are cut into
+    bins.
+
+    Of more than 15,000 rows, both fit 15,000, drawn by ``seed``; disentanglement_lib's two thirds
+    for fitting are drawn, too. So these scores depend on the order of the rows, a little. A factor
+    of over 1,000 levels is cut into bins, with a warning, and the missing second of a single code
+    is a dead one; there, both libraries crash.
+
+    The published convention swaps the roles and takes R^2 throughout.
+
+    Parameters
+    ----------
+    bins
+        Only decides which factors are discrete, or cuts those that a library's classifier needs as
+        classes.
+    seed
+        Draws the rows; not for the standard and the published convention, which read all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mig`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> v = np.linspace(0, 1, 50)[:, None]
+    >>> round(sap(v, np.hstack([3 - v, np.zeros((50, 1))])), 9)
+    1.0
+    """
+    return metric_of(sap).value(factors, codes, **shared)

@@ -1,7 +1,7 @@
-"""The figures of a sweep: a score against what was swept, a line an objective and a latent size.
+"""The figures of a sweep: a score against each swept option, a line per objective and latent size.
 
-A panel for each option that was swept. What has none of it is a horizontal line there, with its
-deviation at the right end. Without any swept number the axis is the latent size, or the models.
+One subplot per option that was swept. A model without the option is a horizontal line there, with
+its deviation at the right end. Without a swept number the axis is the latent size, or the models.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from fastdis.metrics._catalogue import Entry
 from fastdis.reports import data_uris
-from fastdis.reports.comparison import Metric
 from fastdis.reports.figures import FAINT, INK, plain_axes
 from fastdis.reports.sweep.results import Combination, Spread, SweepResults, in_words, text_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito (2008), but for yellow, which white swallows.
+# Okabe and Ito (2008) without yellow, invisible on white.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
 MARKERS, DASHES = ("o", "s", "^", "D", "v"), ("-", "--", ":", "-.")
 PANEL = (3.3, 2.3)  # inches
 DODGE = 0.012  # of the axis between the error bars of neighbouring lines
-WIDE = 8.0  # from this ratio of its ends on, an axis is logarithmic
+WIDE = 8.0  # the ratio of the ends of an axis from which on it is logarithmic
 MOST_TICKS = 7
 _BAR: dict[str, Any] = {"capsize": 1.5, "elinewidth": 0.8, "capthick": 0.8}
 
 
 @dataclass
 class Line:
-    """What is drawn in one colour and style: points, or one level without an axis value."""
+    """Points in one colour and style, or the ``level`` of a model without a value on the axis."""
 
     label: str
     color: str
@@ -40,21 +40,21 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One axis, and its lines."""
+class Subplot:
+    """The name of the axis, and the lines."""
 
     name: str
     lines: list[Line]
 
 
-def panels_of(results: SweepResults) -> list[Panel]:
-    """What the figures of every score share; none where neither a number nor a size was swept."""
+def subplots_of(results: SweepResults) -> list[Subplot]:
+    """The subplots of every figure; none where neither a number nor a size was swept."""
     axis = {each.objective: _axis(each.objective, results) for each in results.summary}
     names = [name for name in dict.fromkeys(axis.values()) if name]
     sizes = sorted({each.latent_dim for each in results.summary})
     if names:
-        return [Panel(name, _by_option(results, name, axis, sizes)) for name in names]
-    return [Panel("latent size", _by_size(results))] if len(sizes) > 1 else []
+        return [Subplot(name, _by_option(results, name, axis, sizes)) for name in names]
+    return [Subplot("latent size", _by_size(results))] if len(sizes) > 1 else []
 
 
 def _axis(objective: str, results: SweepResults) -> str:
@@ -76,7 +76,7 @@ def _models(
     colors: dict[str, str] = {}
     for each in results.summary:
         others = {key: v for key, v in each.options.items() if key != axis.get(each.objective)}
-        title = results.titles.get(each.objective, each.objective)
+        title = results.title_of(each.objective)
         name = ", ".join(filter(None, (title, in_words(others))))
         yield each, name, colors.setdefault(name, COLORS[len(colors) % len(COLORS)])
 
@@ -84,7 +84,7 @@ def _models(
 def _by_option(
     results: SweepResults, option: str, axis: Mapping[str, str], sizes: Sequence[int]
 ) -> list[Line]:
-    """Objectives that have this axis, and as levels those that have none at all."""
+    """The objectives with this axis, and as levels those without any axis."""
     lines: dict[str, Line] = {}
     for each, model, color in _models(results, axis):
         if axis[each.objective] not in ("", option):
@@ -111,41 +111,41 @@ def _in_order(lines: Iterable[Line]) -> list[Line]:
     return [replace(line, points=sorted(line.points, key=lambda at: at[0])) for line in lines]
 
 
-def score_figure(results: SweepResults, panels: Sequence[Panel], metric: Metric) -> str:
-    """One score in all panels, as a PNG."""
+def score_figure(results: SweepResults, subplots: Sequence[Subplot], score: Entry) -> str:
+    """One score in all subplots, as a PNG."""
     from matplotlib.figure import Figure
 
-    if not panels:
-        return _models_figure(results, metric)
-    figure = Figure(figsize=(PANEL[0] * len(panels), PANEL[1]), dpi=190, layout="constrained")
-    every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axes, panel in zip(every, panels, strict=True):
-        values = sorted({x for line in panel.lines for x, _ in line.points})
+    if not subplots:
+        return _models_figure(results, score)
+    figure = Figure(figsize=(PANEL[0] * len(subplots), PANEL[1]), dpi=190, layout="constrained")
+    every = figure.subplots(1, len(subplots), sharey=True, squeeze=False)[0]
+    for axes, subplot in zip(every, subplots, strict=True):
+        values = sorted({x for line in subplot.lines for x, _ in line.points})
         _scale(axes, values)
         levels = 0
-        for number, line in enumerate(panel.lines):
-            aside = DODGE * (number - (len(panel.lines) - 1) / 2)
-            _draw_points(axes, line, metric.key, _moved(values, aside))
-            if line.level is not None and metric.key in line.level.values:
+        for number, line in enumerate(subplot.lines):
+            aside = DODGE * (number - (len(subplot.lines) - 1) / 2)
+            _draw_points(axes, line, score.name, _moved(values, aside))
+            if line.level is not None and score.name in line.level.values:
                 levels += 1
-                _draw_level(axes, line, line.level.values[metric.key], 1.0 + 2.0 * DODGE * levels)
+                _draw_level(axes, line, line.level.values[score.name], 1.0 + 2.0 * DODGE * levels)
         plain_axes(axes)
         axes.grid(axis="y", color=FAINT, linewidth=0.5)
-        axes.set_xlabel(panel.name, fontsize=7.5, color=INK)
+        axes.set_xlabel(subplot.name, fontsize=7.5, color=INK)
     return data_uris.figure_uri(figure)
 
 
 def _draw_points(axes: Axes, line: Line, key: str, place: Callable[[float], float]) -> None:
-    told = [(x, each.values[key]) for x, each in line.points if key in each.values]
-    if told:
+    shown = [(x, each.values[key]) for x, each in line.points if key in each.values]
+    if shown:
         axes.errorbar(
-            [place(x) for x, _ in told], [s.mean for _, s in told],
-            [s.deviation or 0.0 for _, s in told], color=line.color, **_style(line), **_BAR,
+            [place(x) for x, _ in shown], [s.mean for _, s in shown],
+            [s.deviation or 0.0 for _, s in shown], color=line.color, **_style(line), **_BAR,
         )  # fmt: skip
 
 
 def _draw_level(axes: Axes, line: Line, level: Spread, place: float) -> None:
-    """Over the whole axis, its deviation at ``place`` beside it."""
+    """A horizontal line over the whole axis, with its deviation at ``place`` beside the axis."""
     style = DASHES[line.style % len(DASHES)]
     axes.axhline(level.mean, color=line.color, lw=0.9, ls=style)
     axes.errorbar(
@@ -155,7 +155,7 @@ def _draw_level(axes: Axes, line: Line, level: Spread, place: float) -> None:
 
 
 def _moved(values: Sequence[float], aside: float) -> Callable[[float], float]:
-    """A share of the axis further right."""
+    """The place of a value, moved right by this share of the axis."""
     if _is_wide(values):
         return lambda x: x * (values[-1] / values[0]) ** aside
     span = values[-1] - values[0] if len(values) > 1 else 1.0
@@ -174,7 +174,7 @@ def _style(line: Line) -> dict[str, Any]:
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
-    """A logarithmic axis where values span much, and the values themselves as its ticks."""
+    """A logarithmic axis where the values span a wide range, with the values as its ticks."""
     if not values:
         axes.set_xticks([])
         return
@@ -185,22 +185,21 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
         axes.minorticks_off()
 
 
-def _models_figure(results: SweepResults, metric: Metric) -> str:
-    """The models below each other where nothing gives them an axis."""
+def _models_figure(results: SweepResults, score: Entry) -> str:
+    """One model per line, where nothing was swept."""
     from matplotlib.figure import Figure
 
-    shown = [each for each in results.summary if metric.key in each.values]
+    shown = [each for each in results.summary if score.name in each.values]
     figure = Figure(figsize=(PANEL[0], 0.5 + 0.24 * len(shown)), dpi=190, layout="constrained")
     axes = figure.add_subplot()
     for place, each in enumerate(shown):
-        spread = each.values[metric.key]
+        spread = each.values[score.name]
         axes.errorbar(
             spread.mean, place, xerr=spread.deviation or 0.0, color=COLORS[0], marker="o", ms=3.5,
             **_BAR,
         )  # fmt: skip
     names = [
-        ", ".join(filter(None, (results.titles.get(e.objective, e.objective), in_words(e.options))))
-        for e in shown
+        ", ".join(filter(None, (results.title_of(e.objective), in_words(e.options)))) for e in shown
     ]
     axes.set_yticks(range(len(shown)), names)
     axes.invert_yaxis()
@@ -209,11 +208,11 @@ def _models_figure(results: SweepResults, metric: Metric) -> str:
     return data_uris.figure_uri(figure)
 
 
-def legend(panels: Sequence[Panel]) -> list[tuple[str, str]]:
-    """The lines of all panels: their names, and a piece of each as a PNG."""
+def legend(subplots: Sequence[Subplot]) -> list[tuple[str, str]]:
+    """The lines of all subplots: (name, PNG of a piece of the line)."""
     from matplotlib.figure import Figure
 
-    lines = {line.label: line for panel in panels for line in panel.lines}
+    lines = {line.label: line for subplot in subplots for line in subplot.lines}
     figure = Figure(figsize=(0.44, 0.15), dpi=190)
     pieces = []
     for name, line in lines.items():

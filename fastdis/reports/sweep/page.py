@@ -1,24 +1,23 @@
-"""A sweep's report: one HTML file with its table and figures inside, which needs no network."""
+"""A sweep's report: one HTML file with its tables and figures inside, which needs no network."""
 
 from __future__ import annotations
 
-import errno
 import os
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fastdis import _files
-from fastdis.reports.page import _naming, versions
+from fastdis.reports import page
+from fastdis.reports.comparison import ARROWS, MISSING_NOTE, direction
 from fastdis.reports.sweep import figures
-from fastdis.reports.sweep import table as sweep_table
-from fastdis.reports.sweep.results import SweepResults, in_words
+from fastdis.reports.sweep.results import SweepResults
+from fastdis.reports.sweep.table import models_table, scores_of, sweep_table
 
 
 def write(results: SweepResults, path: str | os.PathLike[str]) -> Path:
     """Write a sweep's report as one self-contained HTML page.
 
-    The page holds the table over seeds, a figure a score, every cell, and what was asked for.
+    The page holds the table over seeds, one figure per score, a table of every cell, and the
+    settings.
 
     Parameters
     ----------
@@ -32,61 +31,35 @@ def write(results: SweepResults, path: str | os.PathLike[str]) -> Path:
     OSError
         If ``path`` cannot be written. The error names it, and no partial file stays behind.
     """
-    target = Path(path)
-    html = render(results)
-    with _naming(target):
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        with _files.replacing(target) as partial:
-            partial.write_text(html, encoding="utf-8")
-    return target
+    return page.write_file(path, lambda: render(results))
 
 
 def render(results: SweepResults) -> str:
     """The page as text."""
-    import jinja2
-    from markupsafe import Markup
-
-    files = resources.files("fastdis.reports").joinpath("templates")
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: files.joinpath(name).read_text(encoding="utf-8")),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    css = files.joinpath("page.css").read_text(encoding="utf-8")
-    return environment.get_template("sweep.html").render(css=Markup(css), **_context(results))
+    return page.render_template("sweep.html", **_context(results))
 
 
 def _context(results: SweepResults) -> dict[str, Any]:
-    table = sweep_table.sweep_table(results)
-    panels = figures.panels_of(results)
-    seeds = {row["seed"] for row in results.rows}
+    subplots = figures.subplots_of(results)
+    scores = scores_of(results)
+    sections = [("scores", "Scores"), ("figures", "Figures"), ("cells", "Every cell"),
+                ("repeat", "Repeat this sweep")]  # fmt: skip
     return {
         "results": results,
-        "table": table,
-        "seeds": len(seeds),
-        "panels": panels,
-        "levels": any(line.level for panel in panels for line in panel.lines),
-        "legend": figures.legend(panels),
+        "settings": results.settings,
+        "sections": sections,
+        "scores": scores,
+        "table": sweep_table(results),
+        "missing_note": MISSING_NOTE,
+        "seeds": len({row["seed"] for row in results.rows}),
+        "subplots": subplots,
+        "levels": any(line.level for subplot in subplots for line in subplot.lines),
+        "legend": figures.legend(subplots),
         "figures": [
-            (metric, figures.score_figure(results, panels, metric)) for metric in table.columns
+            (score.title, f"{ARROWS[score.better]} {direction(score)}".strip(),
+             figures.score_figure(results, subplots, score))
+            for score in scores
         ],
         "notes": list(dict.fromkeys(note for row in results.rows for note in row["warnings"])),
-        "cells": [_cell(row, results) for row in results.rows],
-        "versions": versions(),
-    }
-
-
-def _cell(row: dict[str, Any], results: SweepResults) -> dict[str, Any]:
-    """A line of the table of all cells, as text."""
-    scores = [row["scores"].get(name) for name in results.metrics]
-    loss = row["validation"].get("loss", row["train"].get("loss"))
-    return {
-        "title": results.titles.get(row["objective"], row["objective"]),
-        "options": in_words(row["options"]),
-        "latent_dim": row["latent_dim"],
-        "seed": row["seed"],
-        "epochs": row["epochs"],
-        "loss": "–" if loss is None else f"{loss:,.2f}",
-        "scores": ["–" if score is None else f"{score:.3f}" for score in scores],
-        "error": row["error"],
-    }
+        "cells": models_table(results),
+    }  # fmt: skip

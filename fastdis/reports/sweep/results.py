@@ -1,4 +1,7 @@
-"""A sweep's results: a row a cell, a summary over the seeds of each combination, their files."""
+"""The results of a sweep: a row per cell, a summary over the seeds of each combination, files.
+
+A cell is one trained model: an objective with its options, a latent size and a seed.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,30 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, TypedDict
 
 from fastdis import _files
 from fastdis.reports.page import versions
 
-Row = Mapping[str, Any]
+
+class Row(TypedDict):
+    """One cell: what was trained, its losses after the last epoch, and its scores.
+
+    ``options`` are those that the settings name; ``train`` and ``validation`` are losses by term,
+    ``scores`` and ``intervals`` by metric; ``error`` is a text where the cell failed.
+    """
+
+    objective: str
+    options: dict[str, Any]
+    latent_dim: int
+    seed: int
+    epochs: int
+    train: dict[str, float]
+    validation: dict[str, float]
+    scores: dict[str, float]
+    intervals: dict[str, Any]
+    warnings: list[str]
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -28,7 +49,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Combination:
-    """Cells that differ in the seed alone: how many ended well, and their numbers by name."""
+    """The cells that differ in the seed alone: how many finished, and their numbers by name."""
 
     objective: str
     options: dict[str, Any]
@@ -40,52 +61,53 @@ class Combination:
 
 @dataclass(frozen=True)
 class SweepResults:
-    """What a sweep came to.
+    """The results of a sweep.
 
     Attributes
     ----------
     title
         The heading.
     titles
-        The names that objectives are shown by.
+        Name of an objective -> the name it is shown by.
     rows
-        A dict a cell: ``objective``, ``options`` (those that were written down), ``latent_dim``,
-        ``seed``, ``epochs``, the last ``train`` and ``validation`` losses by term, ``scores`` and
-        ``intervals`` by metric, the metrics' ``warnings``, and ``error``, a text where the cell
-        failed.
+        One per cell.
     metrics
         Names of scores, in the order they are shown.
     text
-        What was asked for, as YAML.
+        The settings of the sweep, as YAML.
     settings
-        The same in words, as a table of key and value.
+        The settings in words, name -> value.
     """
 
     title: str
     titles: Mapping[str, str]
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     metrics: list[str]
     text: str
     settings: dict[str, str]
 
+    def title_of(self, objective: str) -> str:
+        """The name that an objective is shown by."""
+        return self.titles.get(objective, objective)
+
     @property
-    def failed(self) -> list[dict[str, Any]]:
-        """The rows of cells that came to nothing."""
+    def failed(self) -> list[Row]:
+        """The rows of the cells that failed."""
         return [row for row in self.rows if row["error"]]
 
     @property
     def option_names(self) -> list[str]:
-        """Every option of any objective that was written down."""
+        """The options of all objectives that the settings name."""
         return list(dict.fromkeys(key for row in self.rows for key in row["options"]))
 
     @cached_property
     def summary(self) -> list[Combination]:
-        """Over the seeds of each combination."""
-        alike: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        """Means and deviations over the seeds of each combination."""
+        groups: dict[tuple[Any, ...], list[Row]] = {}
         for row in self.rows:
             key = (row["objective"], row["latent_dim"], *sorted(row["options"].items()))
-            alike.setdefault(key, []).append(row)
-        return [_combination(rows) for rows in alike.values()]
+            groups.setdefault(key, []).append(row)
+        return [_combination(rows) for rows in groups.values()]
 
 
 def numbers(row: Row) -> dict[str, float]:
@@ -95,7 +117,7 @@ def numbers(row: Row) -> dict[str, float]:
     return {**parts, **row["scores"]}
 
 
-def _combination(rows: Sequence[dict[str, Any]]) -> Combination:
+def _combination(rows: Sequence[Row]) -> Combination:
     finished = [numbers(row) for row in rows if not row["error"]]
     names = dict.fromkeys(name for each in finished for name in each)
     return Combination(
@@ -110,7 +132,7 @@ def _spread(values: Sequence[float]) -> Spread:
 
 
 def write_tables(results: SweepResults, folder: Path) -> None:
-    """``results.json``, ``results.csv`` (a row a cell) and ``summary.csv`` (a row a combination).
+    """``results.json``, ``results.csv`` (a row per cell), ``summary.csv`` (one per combination).
 
     Raises
     ------
@@ -118,9 +140,9 @@ def write_tables(results: SweepResults, folder: Path) -> None:
         If a file cannot be written.
     """
     summary = [_plain(each) for each in results.summary]
-    told = {"settings": results.settings, "versions": versions(), "rows": results.rows,
+    values = {"settings": results.settings, "versions": versions(), "rows": results.rows,
             "summary": summary}  # fmt: skip
-    _files.write_json(folder / "results.json", told)
+    _files.write_json(folder / "results.json", values)
     _write_csv(folder / "results.csv", [_cell_line(row) for row in results.rows], results)
     _write_csv(folder / "summary.csv", [_summary_line(each) for each in results.summary], results)
 
@@ -151,7 +173,7 @@ def _summary_line(each: Combination) -> dict[str, Any]:
 
 
 def _write_csv(file: Path, lines: Sequence[dict[str, Any]], results: SweepResults) -> None:
-    """A column for whatever a line has; empty where another has none."""
+    """One column per key of any line; empty where a line does not have it."""
     found = dict.fromkeys(name for line in lines for name in line)
     columns = ["objective", *results.option_names]
     columns += [name for name in found if name not in (*columns, "error")]

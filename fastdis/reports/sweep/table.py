@@ -1,133 +1,120 @@
-"""The table of a sweep: a row a combination, a column a score, mean ± deviation over the seeds."""
+"""The tables of a sweep: means and deviations over the seeds, and a row per trained model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from fastdis.reports.comparison import ARROW, MISSING, Cell, Metric, best_of, known_metric
+from fastdis.metrics._catalogue import Entry
+from fastdis.reports import text
+from fastdis.reports.comparison import ARROWS, known_metric
 from fastdis.reports.sweep.results import Combination, Row, Spread, SweepResults, in_words
+from fastdis.reports.table import MISSING, Cell, Table, Value, compared, decimals
 
-_LARGE = 10.0  # no score is
-
-
-@dataclass(frozen=True)
-class SweepRow:
-    """One combination as text; ``seeds`` says how many ended well, and of how many if not all."""
-
-    title: str
-    options: str
-    latent_dim: int
-    seeds: str
-    cells: list[Cell]
+_LARGE = 10.0  # no score is as large, but a reconstruction is
+_MODEL = Cell("Model", hidden=True)
 
 
-@dataclass(frozen=True)
-class SweepTable:
-    """The columns, each a score's way of being shown, and the rows."""
-
-    columns: list[Metric]
-    rows: list[SweepRow]
-
-    @property
-    def has_missing(self) -> bool:
-        """Whether a cell is without a score."""
-        return any(cell.mean == MISSING for row in self.rows for cell in row.cells)
-
-
-def columns_of(results: SweepResults) -> list[Metric]:
+def scores_of(results: SweepResults) -> list[Entry]:
     """The reconstruction, of the held-out clips if there are any, then the metrics."""
     found = {name for each in results.summary for name in each.values}
-    for part, of in (("validation", "held out"), ("train", "trained on")):
+    metrics = [known_metric(name) for name in results.metrics]
+    for part, clips in (("validation", "held-out"), ("train", "training")):
         if (name := f"{part}_reconstruction") in found:
-            about = f"The cost of a clip's reconstruction, {of}."
-            first = [Metric(name, "Reconstruction", higher_is_better=False, question=about)]
-            break
-    else:
-        first = []
-    return first + [known_metric(name) for name in results.metrics]
+            about = f"The reconstruction term of the loss, mean over the {clips} clips."
+            cost = Entry(name, "Reconstruction", "", "", about, "", high=None, better="lower")
+            return [cost, *metrics]
+    return metrics
 
 
-def sweep_table(results: SweepResults) -> SweepTable:
-    """The table as the page and :func:`text_table` show it; the best of a column is marked."""
-    columns = columns_of(results)
-    by_column = [_cells(metric, results.summary) for metric in columns]
-    rows = [
-        SweepRow(
-            results.titles.get(each.objective, each.objective), in_words(each.options),
-            each.latent_dim, _seeds(each), [cells[i] for cells in by_column],
-        )
+def heading(score: Entry) -> str:
+    """Its title with the arrow of its direction."""
+    return f"{score.title} {ARROWS[score.better]}".rstrip()
+
+
+def sweep_table(results: SweepResults) -> Table:
+    """One row per combination, one column per score; the best of a column is marked."""
+    scores = scores_of(results)
+    columns = [_cells(score, results.summary) for score in scores]
+    rows: list[list[Value]] = [
+        [Cell(results.title_of(each.objective), in_words(each.options)), each.latent_dim,
+         _seeds(each), *(cells[i] for cells in columns)]
         for i, each in enumerate(results.summary)
     ]  # fmt: skip
-    return SweepTable(columns, rows)
+    return Table("", [_MODEL, "Latent size", "Seeds", *map(heading, scores)], rows)
+
+
+def models_table(results: SweepResults) -> Table:
+    """One row per trained model; its error below its name where it failed."""
+    scores = [known_metric(name).title for name in results.metrics]
+    columns = ["Latent size", "Seed", "Epochs", "Loss ↓", *scores]
+    return Table("", [_MODEL, *columns], [_model(row, results) for row in results.rows])
+
+
+def _model(row: Row, results: SweepResults) -> list[Value]:
+    name = Cell(results.title_of(row["objective"]), in_words(row["options"]),
+                problem=row["error"] or "")  # fmt: skip
+    loss = row["validation"].get("loss", row["train"].get("loss"))
+    scores = [row["scores"].get(metric) for metric in results.metrics]
+    return [name, str(row["latent_dim"]), str(row["seed"]), str(row["epochs"]),
+            MISSING if loss is None else decimals(loss, 2),
+            *(MISSING if score is None else decimals(score) for score in scores)]  # fmt: skip
 
 
 def text_table(results: SweepResults) -> str:
-    """The table for a terminal, a block a score and a column a latent size, ended by a newline.
+    """The scores for a terminal: a group of rows per score, a column per latent size.
 
-    The best of a score, over all its columns, has a ``*``; cells that failed are told below.
+    The best of a score, over all its columns, has a ``*``; the cells that failed follow, each with
+    its error. Ended by a newline.
     """
-    table = sweep_table(results)
-    sizes = sorted({row.latent_dim for row in table.rows})
-    lines = [["", *(f"latent {size} " for size in sizes)]]
-    models: dict[str, dict[int, SweepRow]] = {}
-    for row in table.rows:
-        models.setdefault(", ".join(filter(None, (row.title, row.options))), {})[row.latent_dim] = (
-            row
-        )
-    for i, metric in enumerate(table.columns):
-        lines.append([f"{metric.title} {ARROW[metric.higher_is_better].strip()}".rstrip()])
-        for name, rows in models.items():
-            cells = [rows[size].cells[i] if size in rows else Cell("") for size in sizes]
-            lines.append([f"  {name}", *(c.text + ("*" if c.best else " ") for c in cells)])
-    widths = [max(len(line[i]) for line in lines if len(line) > i) for i in range(len(sizes) + 1)]
-    text = ""
-    for line in lines:
-        rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=False)]
-        text += "  ".join([line[0].ljust(widths[0]), *rest]).rstrip() + "\n"
-    return text + "\nmean ± standard deviation over seeds; * the best\n" + _failures(results)
+    sizes = sorted({each.latent_dim for each in results.summary})
+    models: dict[str, dict[int, int]] = {}
+    for i, each in enumerate(results.summary):
+        name = ", ".join(filter(None, (results.title_of(each.objective), in_words(each.options))))
+        models.setdefault(name, {})[each.latent_dim] = i
+    groups: dict[int, Cell] = {}
+    rows: list[list[Value]] = []
+    for score in scores_of(results):
+        groups[len(rows)] = Cell(heading(score))
+        cells = _cells(score, results.summary)
+        for name, found in models.items():
+            rows.append([name, *(cells[found[size]] if size in found else "" for size in sizes)])
+    table = Table("", [_MODEL, *(f"latent {size}" for size in sizes)], rows, groups=groups)
+    about = "mean ± standard deviation over seeds; * the best"
+    return f"{text.text_table(table)}\n\n{about}\n{_failures(results)}"
 
 
 def _failures(results: SweepResults) -> str:
-    """A line a combination, with the first of its errors."""
+    """A line per combination, with the first of its errors."""
     found: dict[str, list[Row]] = {}
     for row in results.failed:
-        found.setdefault(name_of(row, results), []).append(row)
+        found.setdefault(_combination(row, results), []).append(row)
     return "".join(
         f"failed: {name}, seed {', '.join(str(row['seed']) for row in rows)}: {rows[0]['error']}\n"
         for name, rows in found.items()
     )
 
 
-def name_of(row: Row, results: SweepResults) -> str:
-    """A cell in words, but for its seed."""
-    title = results.titles.get(row["objective"], row["objective"])
-    return ", ".join(filter(None, (title, in_words(row["options"]), f"latent {row['latent_dim']}")))
+def _combination(row: Row, results: SweepResults) -> str:
+    """The combination that a row belongs to, in words."""
+    parts = (results.title_of(row["objective"]), in_words(row["options"]))
+    return ", ".join(filter(None, (*parts, f"latent {row['latent_dim']}")))
 
 
 def _seeds(each: Combination) -> str:
+    """How many seeds finished, and of how many if not all."""
     return (
-        f"{each.finished} of {each.finished + each.failed}" if each.failed else f"{each.finished}"
+        f"{each.finished} of {each.finished + each.failed}" if each.failed else str(each.finished)
     )
 
 
-def _cells(metric: Metric, summary: list[Combination]) -> list[Cell]:
-    spreads = [each.values.get(metric.key) for each in summary]
-    best = best_of([_read(s.mean) for s in spreads if s is not None], metric.higher_is_better)
-    return [_cell(each, best) for each in spreads]
+def _cells(score: Entry, summary: list[Combination]) -> list[Cell]:
+    spreads = [each.values.get(score.name) for each in summary]
+    means = [None if spread is None else spread.mean for spread in spreads]
+    return compared(means, score.better, _text, [_deviation(spread) for spread in spreads])
 
 
-def _cell(spread: Spread | None, best: float | None) -> Cell:
-    if spread is None:
-        return Cell(MISSING)
-    deviation = "" if spread.deviation is None else f"± {_digits(spread.deviation)}"
-    return Cell(_digits(spread.mean), deviation, _read(spread.mean) == best)
+def _deviation(spread: Spread | None) -> str:
+    return "" if spread is None or spread.deviation is None else f"± {_text(spread.deviation)}"
 
 
-def _digits(value: float) -> str:
+def _text(value: float) -> str:
     """Three decimals, or one of what is far above a score."""
-    return f"{value:.3f}" if abs(value) < _LARGE else f"{value:,.1f}"
-
-
-def _read(value: float) -> float:
-    """The number as it reads."""
-    return round(value, 3 if abs(value) < _LARGE else 1)
+    return decimals(value, 3 if abs(value) < _LARGE else 1)

@@ -14,6 +14,10 @@ from fastdis import datasets
 BETAS = (1.0, 4.0, 8.0)  # the report's
 LATENT_DIM = 20  # of all the report's figures
 FEW_LATENTS = 6  # "the same dimension as the parameters", its aim
+LEARNING_RATE = 2e-3
+# What a reconstruction of all that the factors determine gains over the mean feature, in every
+# representation, with and without noise: so one beta has the same weight everywhere.
+NATS = 500.0
 SHOWN_BETA = 4.0  # of the models that are shown by themselves
 SHOWN_CAPTION = f"β = {SHOWN_BETA:g}, {LATENT_DIM} codes"
 
@@ -127,3 +131,20 @@ def make_dataset(
     if condition == IMAGES:
         return datasets.images(images)
     return datasets.AdditiveToy(representation, clips=clips, seed=seed, **CONDITIONS[condition])
+
+
+def settings(size: Preset, seed: int, images: str | None) -> dict[str, str]:
+    """The settings of a run, as its report shows them."""
+    return {
+        "clips": f"{size.clips:,} per condition, drawn from the grid; 2,000 samples at 8 kHz",
+        "epochs": str(size.epochs),
+        "batch": str(size.batch_size),
+        "code sizes": f"{LATENT_DIM}, as in the report's figures; {FEW_LATENTS}, one per factor",
+        "features": "standardised by one mean and one deviation for the whole set",
+        "objective": "β-VAE, Gaussian likelihood; its variance makes what the factors determine "
+        f"worth {NATS:g} nats",
+        "optimizer": f"Adam, learning rate {LEARNING_RATE:g}",
+        "held out": "20% of the clips, on which reconstructions are measured",
+        "images": "scikit-learn's digits" if images is None else images,
+        "seed": str(seed),
+    }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fastdis import _files, datasets, metrics, models, objectives, training
 from fastdis.datasets.representations import DYNAMIC_RANGE_DB
-from fastdis.studies.additive_toy.grid import BETAS, IMAGES, Group
+from fastdis.studies.additive_toy.grid import BETAS, IMAGES, LEARNING_RATE, NATS, Group
 from fastdis.studies.recipe import PLAIN
 from fastdis.training.batches import split
 from fastdis.training.run_folder import folder_name
@@ -28,11 +28,7 @@ Array = NDArray[np.float32]
 ROWS = "rows.json"
 # The panel without what takes seconds a model: boosted trees, and interventions.
 QUICK = ("mig", "dcimig", "modularity", "sap", "knn_accuracy", "probe")
-# What a reconstruction of all that can be explained gains over the mean feature, whatever the
-# representation and the noise: so one beta weighs the same against a share of it everywhere.
-NATS = 500.0
 ACTIVE = 0.01  # variance of a code's mean over the clips, from which on it is in use
-LEARNING_RATE = 2e-3
 # A bin belongs to a partial from half a semitone below it to half a semitone above.
 _HALF_SEMITONE = 2 ** (1 / 24)
 _DRAWS = 8  # of the noise, half of them for each mean

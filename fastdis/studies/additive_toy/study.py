@@ -1,10 +1,10 @@
 """The additive toy data set (Bedoya et al.): six factors, four representations, five networks.
 
-Its authors trained beta-VAEs from a plain MLP to an attention RNN on sums of partials; they left
-noise out, labelled nothing, and saw no disentangled code. Here the same networks learn the same
-sounds, labelled and with noise, and every question that the report leaves open is asked of the
-numbers. The data, in ``datasets.AdditiveToy``; the grid, in ``grid``; what is
-measured, in ``measure``; what it says, in ``answers``.
+The report's authors trained beta-VAEs, from an MLP to an attention RNN, on sums of partials; they
+left the noise out, labelled no clip, and judged codes by eye. Here the same networks learn the
+same sounds, labelled and with noise, and each of the report's questions has a table of numbers.
+The data are ``datasets.AdditiveToy``; ``grid`` says which models are trained, ``measure`` what is
+measured, ``answers`` what the tables hold. Conclusions are in ``docs/additive_toy.md``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ import numpy as np
 
 from fastdis import _files, datasets, metrics, training
 from fastdis.reports import ModelResult, Results
-from fastdis.studies.additive_toy import answers, words
-from fastdis.studies.additive_toy import measure as cells
+from fastdis.studies.additive_toy import answers, measure
 from fastdis.studies.additive_toy.grid import (  # fmt: skip
     ALL,
     CLEAN,
@@ -29,9 +28,10 @@ from fastdis.studies.additive_toy.grid import (  # fmt: skip
     Preset,
     groups,
     make_dataset,
+    settings,
 )
 from fastdis.studies.additive_toy.tables import all_cells
-from fastdis.studies.recipe import STUDY, finish, preset_of, score, start
+from fastdis.studies.recipe import STUDY, finish, preset_of, repeat, score, start
 
 AUDITED = ("waveform", "spectrogram", "mel", "cqt")
 # Shown whole, heard and seen: the report's networks on clean sounds, and on the hardest.
@@ -47,7 +47,7 @@ def run(
     path: str | Path, *, preset: str | Preset = "quick", seed: int = 0, device: str = "cpu",
     images: str | Path | None = None, say: Callable[[str], None] = print,
 ) -> Results:  # fmt: skip
-    """Make the data, train and measure the grid; goes on where it stopped.
+    """Make the data, train and measure the grid; a later call resumes a run that was stopped.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def run(
     images
         A folder of MNIST's IDX files for the check on images; scikit-learn's digits by default.
     say
-        Called with a line at each step.
+        Called with one line of text at each step.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def run(
     FileNotFoundError
         If ``images`` is no folder with MNIST's files.
     RuntimeError
-        If the device is not there.
+        If the device is not available.
     TypeError, ValueError
         If ``preset`` or ``seed`` is out of its range, the images are damaged, or the folder holds
         a run of other options.
@@ -81,7 +81,7 @@ def run(
     size = preset_of(preset, PRESETS)
     images = None if images is None else str(images)
     if images is not None:
-        datasets.MNIST(images)  # before the work, not after: is it there, and whole?
+        datasets.MNIST(images)  # fails before the work, not after, if it is missing or damaged
     start(
         folder, {"study": "additive-toy", "preset": asdict(size), "seed": seed, "images": images},
         device,
@@ -89,19 +89,19 @@ def run(
     for (representation, condition), members in _by_dataset().items():
         say(f"{condition}: {representation}")
         dataset = make_dataset(representation, condition, size.clips, seed, images)
-        data = cells.prepared(dataset)
+        data = measure.prepared(dataset)
         if condition == ALL:
             _audit(dataset, folder, representation, seed)
-        for together in _in_step(members):
+        for together in _trained_together(members):
             say(f"{condition}: training {', '.join(group.of.title for group in together)}")
-            cells.make(
+            measure.make(
                 together, data, folder, epochs=size.epochs, batch_size=size.batch_size, seed=seed,
                 device=device, keep=together[0] in SHOWN,
             )  # fmt: skip
         for group in members:
             if group in SHOWN:
                 say(f"{condition}: scoring {group.of.title}")
-                place = cells.run_folder(folder, group, SHOWN_BETA, seed)
+                place = measure.run_folder(folder, group, SHOWN_BETA, seed)
                 score(training.load(place).model, data.dataset, place, 0, seed, bootstrap=0)
     results = load(folder)
     finish(folder, results, device)
@@ -115,8 +115,8 @@ def _by_dataset() -> dict[tuple[str, str], list[Group]]:
     return made
 
 
-def _in_step(members: list[Group]) -> list[list[Group]]:
-    """Groups that can be trained together: with one size of the code, all kept or none."""
+def _trained_together(members: list[Group]) -> list[list[Group]]:
+    """Groups that one ``train_many`` can train: of one code size, all with weights kept or none."""
     made: dict[tuple[int, bool], list[Group]] = {}
     for group in members:
         made.setdefault((group.latent_dim, group in SHOWN), []).append(group)
@@ -135,21 +135,25 @@ def load(path: str | Path) -> Results:
     """
     folder = Path(path)
     with _files.reading(folder / STUDY, "a study", (KeyError, TypeError)):
-        told = _files.read_json(folder / STUDY, "a study")
-        size, seed, images = Preset(**told["preset"]), int(told["seed"]), told["images"]
-    rows = [row for group in groups() for row in cells.read(folder, group)]
+        asked = _files.read_json(folder / STUDY, "a study")
+        size, seed, images = Preset(**asked["preset"]), int(asked["seed"]), asked["images"]
+    rows = [row for group in groups() for row in measure.read(folder, group)]
     audits = {
         name: datasets.Audit.from_dict(_files.read_json(_audit_file(folder, name), "an audit"))
         for name in AUDITED
     }
     return Results(
         title="The additive toy data set: six factors, four representations, five networks",
-        summary=words.summary(size, rows),
-        settings=words.settings(size, seed, images),
+        summary=[
+            f"{len(rows)} beta-VAEs, each of {size.clips:,} clips that are sums of partials (some "
+            f"on images) for {size.epochs} epochs. The clips are labelled, so that each question "
+            "of the report has a table of numbers."
+        ],
+        settings=settings(size, seed, images),
         models=[_shown(folder, group, size, seed, images) for group in SHOWN],
         audits=audits,
         reference_table={}, reference_name="", explanation=[],
-        repeat=words.repeat(size, seed, images),
+        repeat=[repeat("additive-toy", size, PRESETS, seed, images=images)],
         seed=seed,
         answers=answers.answers(rows, audits),
         answers_title="What the report asked",
@@ -163,7 +167,7 @@ def _audit_file(folder: Path, representation: str) -> Path:
 
 
 def _audit(dataset: datasets.Dataset, folder: Path, representation: str, seed: int) -> None:
-    """Once, what the representation can carry at all, of all six factors."""
+    """Audit, once, which of the six factors the representation carries."""
     file = _audit_file(folder, representation)
     if not file.exists():
         _files.write_json(file, datasets.audit(dataset, seed=seed).to_dict())
@@ -172,13 +176,14 @@ def _audit(dataset: datasets.Dataset, folder: Path, representation: str, seed: i
 def _shown(
     folder: Path, group: Group, size: Preset, seed: int, images: str | None
 ) -> ModelResult:  # fmt: skip
-    place = cells.run_folder(folder, group, SHOWN_BETA, seed)
+    place = measure.run_folder(folder, group, SHOWN_BETA, seed)
     result = training.load(place)
-    told = _files.read_json(place / "scores.json", "a model's scores")
+    scores = _files.read_json(place / "scores.json", "a model's scores")
     dataset = make_dataset(group.of.representation, group.condition, size.clips, seed, images)
     beta = f"β = {SHOWN_BETA:g}".replace(" ", "\N{NO-BREAK SPACE}")
     return ModelResult(
         group.system, f"{group.of.title}, {beta}", group.condition, result.model,
-        cells.standardised(dataset)[0], result.history, {}, np.array(told["mutual_information"]),
-        metrics.Scores.from_dict(told["panel"]),
+        measure.standardised(dataset)[0], result.history, {},
+        np.array(scores["mutual_information"]),
+        metrics.Scores.from_dict(scores["panel"]),
     )  # fmt: skip

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from fastdis import _files, datasets, models, training
+from fastdis.reports.sweep.results import Row as Row
 from fastdis.studies.recipe import score
 from fastdis.studies.sweep.plan import Cell, Settings
 
 CELLS, CELL = "cells", "cell.json"
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,11 @@ def make(
 
 def failed(cell: Cell, error: str) -> Row:
     """The row of a cell that came to nothing."""
-    return {**_beginning(cell), "epochs": 0, "train": {}, "validation": {}, "scores": {},
-            "intervals": {}, "warnings": [], "error": error}  # fmt: skip
+    return {
+        "objective": cell.objective, "options": cell.options, "latent_dim": cell.latent_dim,
+        "seed": cell.seed, "epochs": 0, "train": {}, "validation": {}, "scores": {},
+        "intervals": {}, "warnings": [], "error": error,
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ def _row(
         return failed(cell, f"no scores: {error}")
     last = outcome.history[-1]
     return {
-        **_beginning(cell),
+        **failed(cell, ""),
         "epochs": len(outcome.history),
         "train": last["train"],
         "validation": last["validation"],
@@ -177,10 +180,3 @@ def _row(
         "warnings": told["warnings"],
         "error": None,
     }
-
-
-def _beginning(cell: Cell) -> Row:
-    return {
-        "objective": cell.objective, "options": cell.options, "latent_dim": cell.latent_dim,
-        "seed": cell.seed,
-    }  # fmt: skip

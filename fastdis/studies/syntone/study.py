@@ -17,7 +17,7 @@ import numpy as np
 
 from fastdis import _files, _validation, datasets, metrics, objectives, training
 from fastdis.reports import ModelResult, Results
-from fastdis.studies.recipe import PLAIN, STUDY, finish, preset_of, score, start, train_all
+from fastdis.studies.recipe import PLAIN, STUDY, finish, preset_of, repeat, score, start, train_all
 from fastdis.studies.syntone.paper import EXPLANATION, TABLE_1
 
 OBJECTIVES = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
@@ -131,7 +131,7 @@ def load(path: str | Path) -> Results:
         reference_table={objectives.TITLES[name]: dict(row) for name, row in TABLE_1.items()},
         reference_name="SynTone, Table 1",
         explanation=EXPLANATION,
-        repeat=_repeat(size, seed),
+        repeat=[repeat("syntone", size, PRESETS, seed)],
         seed=seed,
     )
 
@@ -161,11 +161,3 @@ def _settings(size: Preset, seed: int) -> dict[str, str]:
         "evaluation runs": str(size.runs),
         "seed": str(seed),
     }
-
-
-def _repeat(size: Preset, seed: int) -> list[str]:
-    named = [name for name, preset in PRESETS.items() if preset == size]
-    if not named:
-        return [f"python -c 'from fastdis.studies import syntone as s; s.run(\"again\", "
-                f"preset=s.{size!r}, seed={seed})'"]  # fmt: skip
-    return [f"fastdis run --preset {named[0]} --seed {seed}"]
