@@ -166,6 +166,14 @@ def test_lines_can_be_read(page):
     assert not long
 
 
+def test_speeds_are_those_of_the_benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "make")
+    import performance_page
+
+    for page in performance_page.PAGES:
+        assert page.read_text() == performance_page.written(page), performance_page.COMMAND
+
+
 def test_the_readme_is_a_page_and_narrow():
     lines = PAGES["README.md"].splitlines()
     assert len(lines) < 120

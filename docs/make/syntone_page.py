@@ -19,8 +19,8 @@ METRICS = {
 BLOCKS = {  # title -> protocol of training, convention of scoring
     "published training, published scoring": ("published", "published"),
     "published training, standard scoring": ("published", "standard"),
-    "sound training, published scoring": ("sound", "published"),
-    "sound training, standard scoring": ("sound", "standard"),
+    "corrected training, published scoring": ("sound", "published"),
+    "corrected training, standard scoring": ("sound", "standard"),
 }
 
 
