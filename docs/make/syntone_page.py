@@ -1,5 +1,6 @@
 """The tables and the figure of docs/syntone.md, from what syntone_seeds.py measured."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -96,12 +97,13 @@ def _ranking(scores, metric):
 
 
 def settings(told):
-    """What was trained, in a line."""
+    """What was trained, in a sentence."""
     waits = [row["waiting"] for model in told["models"] for row in model["history"]]
-    return (
-        f"{told['seeds']} seeds a model, {told['epochs']} epochs of 25,600 clips (FactorVAE "
+    return textwrap.fill(
+        f"{told['seeds']} seeds per model, {told['epochs']} epochs of 25,600 clips (FactorVAE "
         f"{2 * told['epochs']}), batch 64 (FactorVAE 128), float32; the training waited for "
-        f"batches {max(waits):.1%} of its time at most."
+        f"batches {max(waits):.1%} of its time at most.",
+        99,
     )
 
 
