@@ -39,7 +39,7 @@ def test_an_npz_file(tmp_path):
     path = datasets.save_npz(SynTone("corrected", **TINY), tmp_path / "a.npz")
     found = datasets.load_npz(path, variant="corrected")
     assert found.options() == datasets.load_npz(path, variant="sound").options()
-    assert registry.open_set(str(path), "corrected")[1] == "sound"
+    assert registry.open_stored(str(path), "corrected")[1] == "sound"
 
 
 def test_shards(tmp_path):
@@ -48,11 +48,11 @@ def test_shards(tmp_path):
     manifests = [(tmp_path / name / "manifest.json").read_text() for name in ("before", "after")]
     assert manifests[0] == manifests[1]
     for asked in (None, "sound", "corrected"):
-        shards, protocol = registry.open_set(str(tmp_path / "before"), asked)
+        shards, protocol = registry.open_stored(str(tmp_path / "before"), asked)
         assert protocol == "sound"
         assert len(shards) == 16
     with pytest.raises(ValueError, match="holds 'corrected' features"):
-        registry.open_set(str(tmp_path / "before"), "published")
+        registry.open_stored(str(tmp_path / "before"), "published")
 
 
 @pytest.mark.parametrize("name", objectives.names())

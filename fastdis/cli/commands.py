@@ -71,7 +71,7 @@ def train(options: argparse.Namespace) -> None:
 
     training.check_device(options.device)
     if options.dataset:
-        dataset, protocol = registry.open_set(options.dataset, options.protocol)
+        dataset, protocol = registry.open_stored(options.dataset, options.protocol)
     else:
         protocol = options.protocol or "corrected"
         dataset = datasets.SynTone(protocol)
@@ -185,7 +185,7 @@ def info(options: argparse.Namespace) -> None:
         print(textwrap.fill(line, 88, subsequent_indent="    "))
     if options.audit:
         print()
-        print(fastdis.datasets.audit(registry.open_set(options.audit)[0]))
+        print(fastdis.datasets.audit(registry.open_stored(options.audit)[0]))
 
 
 def _say_nothing(text: str) -> None:

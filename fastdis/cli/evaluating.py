@@ -103,7 +103,7 @@ def models(
         key = f"{dataset} {result.objective.protocol}" if dataset else str(told)
         if key not in sets:
             if dataset:
-                source, _ = registry.open_set(dataset, result.objective.protocol)
+                source, _ = registry.open_stored(dataset, result.objective.protocol)
             else:
                 source = datasets.build(told)
             sets[key] = source.in_memory()

@@ -1,7 +1,7 @@
 """Pictures of handwritten digits: MNIST from its own files, or scikit-learn's small ones.
 
 LeCun, Cortes and Burges, "The MNIST database of handwritten digits"; its IDX files are a magic
-number, the sizes as big-endian 32-bit integers, then bytes. To check networks on what is known.
+number, the sizes as big-endian 32-bit integers, then bytes. A check of networks on a known set.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _files, _memory, _validation
 from fastdis.datasets.base import CHUNK, Dataset
+from fastdis.datasets.registry import register
 from fastdis.factors import Factor, FactorSpace, FactorTable
 
 _SPLITS = {"train": "train", "test": "t10k"}  # split -> how its files' names begin
@@ -81,6 +82,7 @@ class Images(Dataset):
         raise ValueError(f"{what} takes a data set of sounds, got {name}: images have no sound")
 
 
+@register("MNIST")
 class MNIST(Images):
     """MNIST's handwritten digits, ``(1, 28, 28)``, from its IDX files in a local folder.
 
@@ -139,6 +141,7 @@ class MNIST(Images):
         }  # fmt: skip
 
 
+@register("Digits")
 class Digits(Images):
     """The 1,797 handwritten digits that come with scikit-learn, ``(1, 8, 8)`` in 17 greys.
 

@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from fastdis import _files, _validation
 from fastdis.datasets import _unpickle
 from fastdis.datasets.base import CHUNK, Dataset
-from fastdis.datasets.mel import MelDataset
+from fastdis.datasets.registry import register
+from fastdis.datasets.representations import RepresentedDataset, syntone_features
 from fastdis.factors import Factor, FactorSpace, FactorTable
 
 KEYS = ("x", "y", "metadata", "classes")
@@ -28,14 +29,15 @@ _COLUMNS = {"frequency": "freqs", "amplitude": "amps", "waveform": "waveforms"}
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
-class NpzDataset(MelDataset):
+class NpzDataset(RepresentedDataset):
     """The clips of one ``.npz`` file, held in memory; see :func:`load_npz`."""
 
     def __init__(
         self, path: Path, x: NDArray[Any], table: FactorTable, variant: str, sample_rate: int,
         checksum: str,
     ) -> None:  # fmt: skip
-        super().__init__(variant, sample_rate, x.shape[1])
+        self.variant, self.samples = _validation.protocol("variant", variant), x.shape[1]
+        super().__init__(syntone_features(self.variant, sample_rate, self.samples), sample_rate)
         self.path, self.x, self._table, self.checksum = path, x, table, checksum
         self.space = table.space
 
@@ -114,6 +116,7 @@ def _member(archive: zipfile.ZipFile, key: str) -> IO[bytes]:
     return archive.open(info, "w", force_zip64=True)
 
 
+@register("npz")
 def load_npz(
     path: str | Path,
     *,

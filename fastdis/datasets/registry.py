@@ -1,29 +1,27 @@
-"""Data sets by their names: from options, and from a path on disk."""
+"""Data sets by name: each registers itself, and is built from options or from a path on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastdis import _validation
-from fastdis.datasets.additive_toy import AdditiveToy
 from fastdis.datasets.base import Dataset
-from fastdis.datasets.digits import MNIST, Digits
-from fastdis.datasets.npz import load_npz
-from fastdis.datasets.shards import open_shards
-from fastdis.datasets.standardised import Standardised
-from fastdis.datasets.syntone import SynTone
 
-_BUILDERS: dict[str, Callable[..., Dataset]] = {
-    "AdditiveToy": AdditiveToy,
-    "SynTone": SynTone,
-    "MNIST": MNIST,
-    "Digits": Digits,
-    "Standardised": Standardised,
-    "npz": load_npz,
-    "shards": open_shards,
-}
+Builder = TypeVar("Builder", bound=Callable[..., Dataset])
+
+_BUILDERS: dict[str, Callable[..., Dataset]] = {}
+
+
+def register(name: str) -> Callable[[Builder], Builder]:
+    """Decorate the class or function that :func:`build` calls for options of this name."""
+
+    def decorate(builder: Builder) -> Builder:
+        _BUILDERS[name] = builder
+        return builder
+
+    return decorate
 
 
 def build(options: Mapping[str, Any]) -> Dataset:
@@ -39,16 +37,27 @@ def build(options: Mapping[str, Any]) -> Dataset:
     return _BUILDERS[name](**rest)
 
 
-def open_set(path: str, protocol: str | None = None) -> tuple[Dataset, str]:
-    """A stored set with the features of a protocol, by default its own; that protocol as stored."""
+def open_stored(path: str, protocol: str | None = None) -> tuple[Dataset, str]:
+    """The set in an ``.npz`` file or a folder of shards, and the protocol of its features.
+
+    Clips of an ``.npz`` file get the features of any protocol, by default ``"published"``; shards
+    hold those of one. The protocol is returned as it is stored: ``"sound"`` for ``"corrected"``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder.
+    ValueError
+        If it holds something else, or shards of another protocol.
+    """
     if protocol is not None:
         protocol = _validation.protocol("protocol", protocol)
     if not Path(path).is_dir():
         protocol = protocol or "published"
-        return load_npz(path, variant=protocol), protocol
+        return build({"name": "npz", "path": path, "variant": protocol}), protocol
     if (Path(path) / "dataset.json").exists():
         raise ValueError(f"{path} holds sound for other tools; this takes an .npz file or shards")
-    shards = open_shards(path)
+    shards: Any = build({"name": "shards", "path": path})
     own = str(shards.source.options().get("variant", "sound"))
     if protocol not in (None, own):
         held, asked = _validation.protocol_title(own), _validation.protocol_title(protocol)

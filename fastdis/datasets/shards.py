@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastdis import _files, _memory, _validation
 from fastdis.datasets._prefetch import ahead
 from fastdis.datasets.base import CHUNK, Dataset, Stored
+from fastdis.datasets.registry import build, register
 from fastdis.factors import FactorSpace, FactorTable
 
 FORMAT, VERSION = "fastdis-shards", 1
@@ -182,8 +183,6 @@ class Shards(Stored):
     @cached_property
     def source(self) -> Dataset:  # type: ignore[override]
         """What the shards were made from, built when its sound is first asked for."""
-        from fastdis.datasets import build
-
         return build(self._manifest["dataset"])
 
     @cached_property
@@ -231,6 +230,7 @@ class Shards(Stored):
         return self._maps[number]
 
 
+@register("shards")
 def open_shards(path: str | Path, *, checksum: str | None = None) -> Shards:
     """The data set that :func:`write_shards` wrote, memory-mapped.
 

@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation
 from fastdis.datasets.base import CHUNK, Dataset, Stored
+from fastdis.datasets.registry import build, register
 
 Array = NDArray[np.float32]
 
 
+@register("Standardised")
 class Standardised(Stored):
     """A set whose features are ``(x - mean) / scale``; sound and factors stay as they are.
 
@@ -47,9 +49,7 @@ class Standardised(Stored):
         scale: float | None = None,
     ) -> None:  # fmt: skip
         if isinstance(source, Mapping):
-            from fastdis import datasets
-
-            source = datasets.build(source)
+            source = build(source)
         if not isinstance(source, Dataset):
             raise TypeError(
                 f"source takes a data set or its options, got {_validation.describe(source)}"

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation
-from fastdis.datasets.mel import HOP_LENGTH, N_FFT, N_MELS, MelDataset
+from fastdis.datasets.registry import register
+from fastdis.datasets.representations import RepresentedDataset, syntone_features
 from fastdis.factors import Factor, FactorSpace, FactorTable
 from fastdis.synthesis import SHAPES, oscillator
 
@@ -31,7 +32,8 @@ _PIECE = {"cpu": 2**22, "cuda": 2**26}
 _NOISE = 1e-8
 
 
-class SynTone(MelDataset):
+@register("SynTone")
+class SynTone(RepresentedDataset):
     """Tones that differ in frequency, amplitude and waveform.
 
     Row order is frequency, amplitude, waveform, the waveform fastest.
@@ -86,7 +88,10 @@ class SynTone(MelDataset):
     ) -> None:
         sample_rate = _validation.integer("sample_rate", sample_rate)
         self.duration = _validation.number("duration", duration, above=0.0)
-        super().__init__(variant, sample_rate, round(sample_rate * self.duration))
+        self.variant = _validation.protocol("variant", variant)
+        self.samples = round(sample_rate * self.duration)
+        self._mel = syntone_features(self.variant, sample_rate, self.samples)
+        super().__init__(self._mel, sample_rate)
         corrected = self.variant == "sound"
         if freq_end is None:
             freq_end = sample_rate * IDENTIFIABLE if corrected else sample_rate / 2
@@ -158,15 +163,13 @@ class SynTone(MelDataset):
 
         render = nn.Oscillator(band_limited=self.variant == "sound", **self._time())
         render = render.to(tensor.device)
-        analyse = nn.MelSpectrogram(
-            sr=self.sample_rate, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS
-        ).to(tensor.device)
+        analyse = nn.MelSpectrogram(**self._mel.settings).to(tensor.device)
         step = max(1, _PIECE[tensor.device.type] // (4 * self.samples))
         for start in range(0, len(self), step):
             rows = np.arange(start, min(start + step, len(self)))
             table = self.table(rows)
             mel = analyse(render(table.levels[:, 2], table["frequency"], table["amplitude"]))
-            tensor[start : start + step] = self._features_of_mel(mel)
+            tensor[start : start + step] = self._mel.of_tensor(mel)
             if self.variant == "published":
                 self._mend(tensor, mel, rows)
 
@@ -177,7 +180,7 @@ class SynTone(MelDataset):
         column is divided by its maximum.
         """
         least = mel.amax(dim=1).amin(dim=1).cpu().numpy()
-        noise = _NOISE * self.full_scale * self.table(rows)["amplitude"] ** 2
+        noise = _NOISE * self._mel.full_scale * self.table(rows)["amplitude"] ** 2
         weak = rows[least < noise]
         if len(weak):
             tensor[weak] = tensor.new_tensor(self.features(weak))

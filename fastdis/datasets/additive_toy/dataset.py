@@ -16,10 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _memory, _threads, _validation
 from fastdis._kernels.philox import philox
+from fastdis.datasets import representations
 from fastdis.datasets.additive_toy.factors import Setting, check_audible, toy_factors
 from fastdis.datasets.additive_toy.gain import gain
-from fastdis.datasets.base import Dataset
-from fastdis.datasets.representations import representation as make_representation
+from fastdis.datasets.registry import register
+from fastdis.datasets.representations import RepresentedDataset
 from fastdis.factors import FactorSpace, FactorTable
 from fastdis.synthesis import Partials, add_noise, additive, adsr, harmonic_partials, noise
 
@@ -31,7 +32,8 @@ _GROUP = 128  # clips rendered at once by one thread, so that they stay in cache
 _PHASE_STREAM, _OTHER_NOISE = 1, 2  # beside the seed in the keys of streams of their own
 
 
-class AdditiveToy(Dataset):
+@register("AdditiveToy")
+class AdditiveToy(RepresentedDataset):
     """Labelled sums of partials that differ in pitch, timbre, noise and decay.
 
     Each factor is an argument, which takes
@@ -165,8 +167,9 @@ class AdditiveToy(Dataset):
         self.seed = _validation.integer("seed", seed, 0, 2**64 - 1)
         self.phases = _validation.choice("phases", phases, PHASES)
         self.representation = representation
-        self._shown = make_representation(representation, self.sample_rate, self.samples)
-        self.feature_shape, self.frequencies = self._shown.shape, self._shown.frequencies
+        shown = representations.representation(representation, self.sample_rate, self.samples)
+        super().__init__(shown, self.sample_rate)
+        self.frequencies = shown.frequencies
         self._factors = toy_factors(settings, self.sample_rate)
         self.fixed = dict(self._factors.fixed)
         if not self._factors.varying:
@@ -229,21 +232,6 @@ class AdditiveToy(Dataset):
         """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""
         rows = _validation.indices("indices", indices, len(self))
         return self._features(rows, lambda part: self.table(rows[part]), self.seed)
-
-    def features_of(self, audio: ArrayLike) -> Array:
-        """Sound ``(B, T)`` -> features ``(B, 1, F, frames)``."""
-        return self._shown.of(audio)
-
-    def to_audio(self, features: ArrayLike) -> Array:
-        """Features ``(B, 1, F, frames)`` -> an estimate of the sound, ``(B, T)`` in [-1, 1].
-
-        The waveform is the sound; of the others the phases are found by Griffin-Lim.
-        """
-        x = _validation.array("features", features, 4)
-        if x.shape[1:] != self.feature_shape:
-            _, rows, frames = self.feature_shape
-            raise ValueError(f"features takes shape (B, 1, {rows}, {frames}), got {x.shape}")
-        return np.clip(self._shown.to_audio(x), -1.0, 1.0)
 
     def features_at(self, table: FactorTable, indices: ArrayLike, *, draw: int | None = 0) -> Array:
         """The features that clips would have if their factors were others.

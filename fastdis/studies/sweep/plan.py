@@ -152,7 +152,7 @@ def _numbers(value: Any) -> Any:
 def _dataset(told: Any, protocol: str | None) -> tuple[datasets.Dataset, str]:
     """The data set and the protocol, which is by default its own."""
     if isinstance(told, str):  # workers may stand in another folder
-        return registry.open_set(str(Path(told).resolve()), protocol)
+        return registry.open_stored(str(Path(told).resolve()), protocol)
     if not isinstance(told, Mapping) or "name" not in told:
         got = _validation.describe(told)
         raise TypeError(f"dataset takes a path, or a mapping with a name, got {got}")
