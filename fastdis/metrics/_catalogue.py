@@ -11,26 +11,36 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fastdis.metrics import from_codes, from_histograms, from_interventions, from_predictors
 from fastdis.metrics import trajectories as trajectories
 from fastdis.metrics._metric import Entry as Entry
 from fastdis.metrics._metric import Metric, declared, entries
 
-# The order in which scores are listed; metrics that are not named follow, by name.
-_ORDER = (
+# The order of the panel, and that in which reports and the documentation list scores, by what they
+# measure. What is not named here follows, by name.
+_PANEL = (
     "mig", "mig_sup", "dmig", "xmig", "dlig", "jemmig", "jemmig_raw", "dcimig", "modularity",
     "infom", "infoc", "edi", "sap", "dci", "dci_es", "explicitness", "infoe", "knn_accuracy",
     "probe", "z_diff", "z_min_var", "z_max_var", "irs", "gaussian_total_correlation",
     "gaussian_wasserstein_correlation", "mutual_information_score", "active_units",
-    "udr", "smoothness", "monotonicity", "informativeness", "wsepin",
+)  # fmt: skip
+_LISTED = (
+    "mig", "sap", "dcimig", "jemmig", "jemmig_raw", "modularity", "dci_disentanglement",
+    "dci_completeness", "dci_informativeness", "mig_sup", "dlig", "infom", "edi_modularity",
+    "irs", "z_diff", "z_min_var", "z_max_var", "dmig", "xmig", "infoc", "edi_compactness",
+    "explicitness", "infoe", "edi_explicitness", "probe", "knn_accuracy", "dci_es_explicitness",
+    "dci_es_disentanglement", "dci_es_completeness", "dci_es_informativeness", "dci_es_size",
+    "gaussian_total_correlation", "gaussian_wasserstein_correlation",
+    "mutual_information_score", "active_units", "udr", "smoothness", "monotonicity",
+    "informativeness", "wsepin",
 )  # fmt: skip
 _GROUPS = ("histogram", "predictors", "interventions", "unlabelled")
 
 
-def _in_order(names: Iterable[str]) -> list[str]:
-    places = {name: place for place, name in enumerate(_ORDER)}
+def _in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:
+    places = {name: place for place, name in enumerate(order)}
     return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
@@ -38,14 +48,9 @@ for _folder in (from_histograms, from_predictors, from_interventions, from_codes
     for _file in pkgutil.iter_modules(_folder.__path__, f"{_folder.__name__}."):
         importlib.import_module(_file.name)
 
-METRICS: dict[str, Metric] = {name: declared[name] for name in _in_order(declared)}
+METRICS: dict[str, Metric] = {name: declared[name] for name in _in_order(declared, _PANEL)}
 GROUPS: dict[str, tuple[Metric, ...]] = {
     group: tuple(metric for metric in METRICS.values() if metric.group == group)
     for group in _GROUPS
 }
-CATALOGUE: dict[str, Entry] = {
-    name: entries[name]
-    for metric in _in_order({entry.metric or entry.name for entry in entries.values()})
-    for name in entries
-    if metric == (entries[name].metric or name)
-}
+CATALOGUE: dict[str, Entry] = {name: entries[name] for name in _in_order(entries, _LISTED)}

@@ -274,7 +274,9 @@ def _with_keywords(
     def shown(*args: Any, **keywords: Any) -> Any:
         for name in keywords:
             if name not in names:
-                raise TypeError(f"{function.__name__} got an unexpected keyword argument {name!r}")
+                raise TypeError(
+                    f"{function.__name__}() got an unexpected keyword argument {name!r}"
+                )
         return function(*args, **keywords)
 
     shown.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from fastdis.metrics import METRICS as PANEL
 from fastdis.metrics._counts.histogram import MetricWarning
 from fastdis.metrics._evidence import gather
 from fastdis.metrics.from_interventions import z_diff as z_diff_module
-from fastdis.metrics.from_interventions.draws import Plan, points_of
+from fastdis.metrics.from_interventions.draws import InterventionPlan, points_of
 from fastdis.metrics.from_interventions.z_diff import z_diff
 from fastdis.metrics.from_interventions.z_var import z_max_var, z_min_var
 from tests.metrics.metric_data import grid, messy
@@ -33,7 +33,7 @@ def noise(rows, codes, seed=0):
 def draws_of(v, kind, equal_levels=False, **options):
     """What a plan draws among the rows of ``v``, and the notes it leaves."""
     evidence = gather(v, np.arange(len(v))[:, None] * 1.0, **options)
-    plan = Plan(kind, 30, 300, 90, equal_levels=equal_levels)
+    plan = InterventionPlan(kind, 30, 300, 90, equal_levels=equal_levels)
     return points_of(evidence, plan, None), evidence.notes
 
 

@@ -13,7 +13,7 @@ _MOST_CELLS = 1 << 18  # 1 MiB of uint32 counts stays in the L2 cache
 
 
 @dataclass(frozen=True)
-class Groups:
+class FactorGroups:
     """Factors counted as one: those of a group share a level for every combination of theirs.
 
     Factor ``k`` adds ``stride[k]`` a level to that of ``group[k]``, whose levels begin at
@@ -39,7 +39,7 @@ class Groups:
         return np.concatenate(parts, axis=2)
 
 
-def joined(sizes: list[int], cells_per_level: int, rows: int) -> Groups:
+def joined(sizes: list[int], cells_per_level: int, rows: int) -> FactorGroups:
     """Join neighbouring factors as long as their counts stay in cache and pay for many rows."""
     for most in (_MOST_LEVELS, 0):
         members: list[list[int]] = []
@@ -56,4 +56,4 @@ def joined(sizes: list[int], cells_per_level: int, rows: int) -> Groups:
     stride = [math.prod(sizes[j] for j in group if j > k) for group in members for k in group]
     group = np.repeat(np.arange(len(members)), [len(group) for group in members])
     offset = np.cumsum([0, *widths[:-1]])
-    return Groups(group, np.array(stride), offset, np.array(widths), pitch)
+    return FactorGroups(group, np.array(stride), offset, np.array(widths), pitch)

@@ -28,7 +28,7 @@ _BLOCK = 1 << 18  # values gathered at once, so that they stay in the cache
 
 
 @dataclass(frozen=True)
-class Plan:
+class InterventionPlan:
     """How interventions are drawn, and what a convention makes of them.
 
     A point is one batch. It holds ``batch`` ``"pairs"`` of rows that agree in a factor, each pair
@@ -53,12 +53,12 @@ class Plan:
 
 def planned(
     metric: Metric,
-    plans: Mapping[str, Plan],
+    plans: Mapping[str, InterventionPlan],
     convention: Any,
     batch_size: Any = None,
     train_points: Any = None,
     test_points: Any = None,
-) -> Plan:
+) -> InterventionPlan:
     """The plan of a convention, with the sizes that a user stated.
 
     Raises
@@ -78,7 +78,7 @@ def planned(
     return plan
 
 
-class Groups(ABC):
+class SampleGroups(ABC):
     """Rows in groups of at least two: those that may be in one batch."""
 
     number: int
@@ -97,7 +97,7 @@ class Groups(ABC):
         """The row at ``place`` of its group."""
 
 
-class ListedGroups(Groups):
+class ListedGroups(SampleGroups):
     """The rows of an array, grouped by a label each; of the groups, those that are useful."""
 
     def __init__(self, labels: Rows, useful: NDArray[np.bool_] | None = None) -> None:
@@ -158,7 +158,7 @@ def levels_of(evidence: Evidence, bins: int | None = None) -> list[Rows]:
     ]
 
 
-def points_of(evidence: Evidence, plan: Plan, draws: Draws | None) -> Draws:
+def points_of(evidence: Evidence, plan: InterventionPlan, draws: Draws | None) -> Draws:
     """The draws that were made on a data set, or else draws among the rows of the evidence.
 
     Raises
@@ -172,7 +172,7 @@ def points_of(evidence: Evidence, plan: Plan, draws: Draws | None) -> Draws:
         return draws
     levels = levels_of(evidence, plan.bins)
 
-    def groups(k: int) -> Groups:
+    def groups(k: int) -> SampleGroups:
         if plan.kind != "varied":
             return ListedGroups(levels[k])
         labels = _combinations([levels[j] for j in varying if j != k], len(levels[k]))
@@ -189,7 +189,11 @@ def points_of(evidence: Evidence, plan: Plan, draws: Draws | None) -> Draws:
 
 
 def drawn(
-    groups_of: Callable[[int], Groups], varying: Rows, total: int, plan: Plan, seed: int
+    groups_of: Callable[[int], SampleGroups],
+    varying: Rows,
+    total: int,
+    plan: InterventionPlan,
+    seed: int,
 ) -> Draws:
     """Points of every factor in turn, drawn in its groups."""
     groups = {int(k): groups_of(int(k)) for k in varying}
@@ -254,7 +258,7 @@ def trivial(evidence: Evidence, draws: Draws, alive: Rows) -> Score | None:
 def scored(
     evidence: Evidence,
     draws: Draws,
-    plan: Plan,
+    plan: InterventionPlan,
     right: Matrix,
     per_code: dict[int, float],
     matrix: Matrix,
@@ -270,7 +274,9 @@ def scored(
     return Score(plan.score(float(right.mean()), number), per_factor, per_code, matrix)
 
 
-def _batches(groups: Groups, count: int, plan: Plan, rng: np.random.Generator) -> Rows:
+def _batches(
+    groups: SampleGroups, count: int, plan: InterventionPlan, rng: np.random.Generator
+) -> Rows:
     """The rows of ``count`` points of one factor."""
     pairs = plan.kind == "pairs"
     shape = (count, plan.batch)

@@ -21,9 +21,9 @@ from fastdis.metrics._evidence import gather
 from fastdis.metrics._metric import Metric, Seeded
 from fastdis.metrics.from_interventions.draws import (
     Draws,
-    Groups,
-    Plan,
+    InterventionPlan,
     Rows,
+    SampleGroups,
     drawn,
     planned,
     points_of,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _CLIPS = 256  # clips encoded at once
 
 
-class GridGroups(Groups):
+class GridGroups(SampleGroups):
     """Clips of a grid, the last factor fastest, grouped by the level of factor ``k``.
 
     ``varied`` groups them by the levels of all other factors instead.
@@ -90,7 +90,14 @@ def is_rendered(factors: Any, codes: Any) -> bool:
 
 
 def arguments(
-    factors: Any, codes: Any, plan: Plan, *, bins: Any, discrete: Any, convention: str, seed: Any
+    factors: Any,
+    codes: Any,
+    plan: InterventionPlan,
+    *,
+    bins: Any,
+    discrete: Any,
+    convention: str,
+    seed: Any,
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Factors and codes as arrays, from either way in, and the options of a formula."""
     if not is_rendered(factors, codes):
@@ -126,7 +133,7 @@ SIZES = dict.fromkeys(("batch_size", "train_points", "test_points"))
 
 def score_of(
     metric: Metric,
-    plans: Mapping[str, Plan],
+    plans: Mapping[str, InterventionPlan],
     factors: Any,
     codes: Any,
     *,
@@ -172,7 +179,7 @@ def encoded(dataset: Dataset, encode: Callable[..., Any], clips: Rows) -> NDArra
     return np.concatenate(parts)
 
 
-def _drawn_of_grid(dataset: Dataset, plan: Plan, seed: int) -> Draws | None:
+def _drawn_of_grid(dataset: Dataset, plan: InterventionPlan, seed: int) -> Draws | None:
     """Interventions on a set that is the grid of its factors, in order; None if it is not."""
     space = dataset.space
     if any(factor.kind == "continuous" for factor in space.factors) or len(dataset) != space.size:

@@ -17,7 +17,7 @@ from fastdis.metrics._fits.fitting import fitting
 from fastdis.metrics._metric import Entry, Score, metric, metric_of
 from fastdis.metrics.from_interventions.draws import (
     Draws,
-    Plan,
+    InterventionPlan,
     Rows,
     of_points,
     points_of,
@@ -30,7 +30,7 @@ _ITERATIONS = 10_000
 
 
 def _z_diff(
-    evidence: Evidence, *, plan: Plan, scaled: bool = False, draws: Draws | None = None
+    evidence: Evidence, *, plan: InterventionPlan, scaled: bool = False, draws: Draws | None = None
 ) -> Score:
     draws = points_of(evidence, plan, draws)
     if (score := trivial(evidence, draws, evidence.alive)) is not None:
@@ -66,9 +66,9 @@ def _predicted(
 
 
 _PLANS = {
-    "standard": Plan("pairs", 64, 10_000, 5_000),
-    "disentanglement_lib": Plan("pairs", 64, 10_000, 5_000),
-    "ubisoft": Plan("pairs", 200, 10_000, 5_000, equal_levels=True, rescaled=True),
+    "standard": InterventionPlan("pairs", 64, 10_000, 5_000),
+    "disentanglement_lib": InterventionPlan("pairs", 64, 10_000, 5_000),
+    "ubisoft": InterventionPlan("pairs", 200, 10_000, 5_000, equal_levels=True, rescaled=True),
 }
 
 

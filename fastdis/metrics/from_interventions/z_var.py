@@ -17,7 +17,7 @@ from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._metric import Entry, Score, metric, metric_of
 from fastdis.metrics.from_interventions.draws import (
     Draws,
-    Plan,
+    InterventionPlan,
     of_points,
     points_of,
     scored,
@@ -28,7 +28,7 @@ from fastdis.metrics.from_interventions.rendered import SIZES, Interventions, sc
 _TIE = 1e-9  # variances closer than this part, as rounding alone would, are equal
 
 
-def _z_var(evidence: Evidence, *, plan: Plan, draws: Draws | None = None) -> Score:
+def _z_var(evidence: Evidence, *, plan: InterventionPlan, draws: Draws | None = None) -> Score:
     draws = points_of(evidence, plan, draws)
     over_all = of_points(evidence, draws.spread[None], _variance)[0]
     deviation = np.sqrt(over_all) * np.ptp(evidence.data.code_range, axis=0)
@@ -62,15 +62,15 @@ def _variance(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 _FIXED = {
-    "standard": Plan("fixed", 200, 800, 800),
-    "disentanglement_lib": Plan("fixed", 64, 10_000, 5_000, least_deviation=0.05),
-    "ubisoft": Plan(
+    "standard": InterventionPlan("fixed", 200, 800, 800),
+    "disentanglement_lib": InterventionPlan("fixed", 64, 10_000, 5_000, least_deviation=0.05),
+    "ubisoft": InterventionPlan(
         "fixed", 200, 800, 800, equal_levels=True, least_deviation=0.05, rescaled=True
     ),
 }  # fmt: skip
 _VARIED = {
-    "standard": Plan("varied", 200, 800, 800),
-    "ubisoft": Plan(
+    "standard": InterventionPlan("varied", 200, 800, 800),
+    "ubisoft": InterventionPlan(
         "varied", 200, 800, 800, equal_levels=True, bins=3, least_deviation=0.05, rescaled=True
     ),
 }  # fmt: skip
