@@ -29,7 +29,7 @@ class Factor:
     Parameters
     ----------
     name
-        As it stands in tables and files.
+        The name in tables and files.
     values
         The levels, finite and distinct. For ``kind="continuous"`` the two ends of the range.
     kind
@@ -38,7 +38,7 @@ class Factor:
     unit
         Such as ``"Hz"``; empty for none.
     labels
-        One text a level, such as ``("sine", "square")``; empty for none.
+        One text per level, such as ``("sine", "square")``; empty for none.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class Factor:
         return len(self.values)
 
     def text(self, value: float) -> str:
-        """A value as a person reads it: its label, or the number with its unit."""
+        """A value as text: its label, or the number with its unit."""
         if self.labels:
             return self.labels[int(np.argmin(np.abs(self.values - value)))]
         number = f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
@@ -230,7 +230,7 @@ class FactorSpace:
             If there is no room for the rows.
         """
         n, seed = _validation.integer("n", n, 0), _validation.integer("seed", seed, 0)
-        need = 40 * n * len(self.factors)  # bytes, with what stands beside the result
+        need = 40 * n * len(self.factors)  # bytes, with temporary arrays
         _memory.require(f"n: a sample of {n:,} rows", need, "draw fewer")
         uniform = np.random.Generator(np.random.Philox(seed)).random((n, len(self.factors)))
         if correlation:
@@ -239,7 +239,7 @@ class FactorSpace:
             root = self._correlation_root(correlation)
             # random() may return 0, whose normal score is -inf.
             scores = ndtri(np.maximum(uniform, 2.0**-54))
-            # A sum in a fixed order: a matrix product would round by the number of rows.
+            # A sum in a fixed order: a matrix product rounds differently for other numbers of rows.
             mixed = np.zeros_like(scores)
             for k in range(len(root)):
                 mixed += scores[:, k : k + 1] * root[:, k]
@@ -371,7 +371,7 @@ class FactorTable:
         return f"FactorTable({len(self)} rows of {self.space!r})"
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Every column by name: values, ``<name>_level``, and ``<name>_label`` where labelled."""
+        """Every column by name: values, ``<name>_level``, and ``<name>_label`` if it has labels."""
         result: dict[str, NDArray[Any]] = {}
         for k, factor in enumerate(self.space.factors):
             result[factor.name] = self.values[:, k]

@@ -1,4 +1,4 @@
-"""Work a few items ahead: the next ones are made while the caller is busy with this one."""
+"""Prefetching: another thread makes the next items while the caller uses the current one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _END = object()
 
 
 def ahead(items: Iterable[Item], count: int) -> Generator[Item, None, None]:
-    """The same items in the same order, made by another thread, up to ``count`` before their turn.
+    """The same items in the same order, made by another thread, up to ``count`` in advance.
 
-    What making an item raises is raised at its turn. Leaving the loop early stops the other
-    thread after the item it is at.
+    An exception in that thread is raised when its item is due. Leaving the loop early stops the
+    thread after the item that it is making.
     """
     source = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="fastdis-ahead") as thread:

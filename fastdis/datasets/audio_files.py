@@ -1,4 +1,4 @@
-"""A folder of WAV or FLAC files with the labels beside it, for any other tool."""
+"""Export to a folder of WAV or FLAC files with a table of labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def export_audio(
 ) -> Path:
     """Write every clip as a 24-bit file, with ``labels.csv`` and ``labels.parquet`` beside them.
 
-    Files that are there already are kept, so a killed run goes on where it stopped.
+    Existing files are kept, so a killed run resumes where it stopped.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def export_audio(
     format
         ``"wav"`` or ``"flac"``.
     progress
-        Called with the number of clips each time some are done.
+        Called with the number of clips of each finished chunk.
 
     Raises
     ------
@@ -72,14 +72,14 @@ def export_audio(
 
 
 def _claim(dataset: Dataset, folder: Path) -> None:
-    """Say whose sound is in the folder, before any is, or refuse another set's folder."""
-    told = json.loads(json.dumps(dataset.options()))
+    """Write the data set's options to the folder first, or refuse the folder of another set."""
+    options = json.loads(json.dumps(dataset.options()))
     file = folder / DATASET
     if file.exists():
-        if _files.read_json(file, "a data set's options") != told:
+        if _files.read_json(file, "a data set's options") != options:
             raise ValueError(f"path {folder} holds the sound of another data set")
     else:
-        _files.write_json(file, told)
+        _files.write_json(file, options)
 
 
 def _write_audio(

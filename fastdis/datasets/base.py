@@ -1,4 +1,4 @@
-"""What every data set offers, batch first: factors, features, sound. Nothing is stored."""
+"""The interface of data sets, batch first: factors, features, sound. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from fastdis.datasets.on_device import OnDevice
 
-# Clips rendered at once where a whole set is walked through: bounds the memory at any size.
+# Clips rendered at once in a pass over a whole set: bounds the memory at any size.
 CHUNK = 512
-_FEW = 64  # clips rendered at once by one thread
+_FEW = 64  # clips rendered at once by one thread, so that their sound stays in the cache
 _ON_DISK = "write it to disk with datasets.write_shards and open it with datasets.open_shards"
 
 
@@ -75,7 +75,6 @@ class Dataset(ABC):
         out = _memory.new_array("features", (len(rows), *self.feature_shape))
 
         def work(start: int, stop: int) -> None:
-            # A few clips go all the way while their sound is still in the cache.
             for a in range(start, stop, _FEW):
                 b = min(a + _FEW, stop)
                 out[a:b] = self.features_of(self.audio(rows[a:b]))
@@ -95,7 +94,7 @@ class Dataset(ABC):
         return self.features(rows), self.table(rows).values
 
     def alias_free_features(self, indices: ArrayLike | slice) -> NDArray[np.float32] | None:
-        """The features the clips would have without aliasing; None where that is not known."""
+        """The features the clips would have without aliasing; None if unknown."""
         return None
 
     def describe(self, index: int) -> str:
@@ -125,9 +124,9 @@ class Dataset(ABC):
     def on_device(self, device: str | torch.device) -> OnDevice:
         """The same set with every feature in the memory of a device.
 
-        :class:`SynTone` is rendered and analysed there, in float32 by another arithmetic than the
-        kernels': its features are within 1e-5 of theirs as published, 1e-4 (of 80 dB) if corrected.
-        Those of other sets are copied, bit for bit.
+        :class:`SynTone` is rendered and analysed there, in float32: its features are within 1e-5
+        of those of the kernels for ``"published"``, 1e-4 (of 80 dB) for ``"corrected"``. Features of
+        other sets are copied, bit for bit.
 
         Parameters
         ----------
@@ -156,7 +155,7 @@ class Dataset(ABC):
 
 
 class Stored(Dataset):
-    """Features that were kept; sound and everything else come from ``source``, rendered again."""
+    """Stored features; sound and everything else come from ``source``, rendered again."""
 
     source: Dataset
 
@@ -185,7 +184,7 @@ class Stored(Dataset):
         return self.source.to_audio(features)
 
     def alias_free_features(self, indices: ArrayLike | slice) -> NDArray[np.float32] | None:
-        """The features the clips would have without aliasing; None where that is not known."""
+        """The features the clips would have without aliasing; None if unknown."""
         return self.source.alias_free_features(indices)
 
 

@@ -1,7 +1,7 @@
 """Pictures of handwritten digits: MNIST from its own files, or scikit-learn's small ones.
 
 LeCun, Cortes and Burges, "The MNIST database of handwritten digits"; its IDX files are a magic
-number, the sizes as big-endian 32-bit integers, then bytes. A check of networks on a known set.
+number, the sizes as big-endian 32-bit integers, then bytes. A known set to check networks on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Images(Dataset):
         The largest grey there is; features are pixels over it.
     """
 
-    sample_rate = 0  # there is nothing to hear
+    sample_rate = 0  # there is no sound
     space = FactorSpace([Factor("digit", np.arange(10.0), "categorical", labels=_TEXTS)])
 
     def __init__(self, pixels: NDArray[Any], digits: NDArray[Any], white: int) -> None:
@@ -66,15 +66,15 @@ class Images(Dataset):
         return out
 
     def audio(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
-        """Nothing: a ValueError says that images have no sound."""
+        """Raise a ValueError: images have no sound."""
         self._refuse("audio")
 
     def features_of(self, audio: ArrayLike) -> NDArray[np.float32]:
-        """Nothing: a ValueError says that images have no sound."""
+        """Raise a ValueError: images have no sound."""
         self._refuse("features_of")
 
     def to_audio(self, features: ArrayLike) -> NDArray[np.float32]:
-        """Nothing: a ValueError says that images have no sound."""
+        """Raise a ValueError: images have no sound."""
         self._refuse("to_audio")
 
     def _refuse(self, what: str) -> NoReturn:
@@ -90,12 +90,12 @@ class MNIST(Images):
     ----------
     folder
         Where ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte`` lie (``t10k-`` for the
-        test split), plain or with ``.gz``; ``train-images.idx3-ubyte`` is understood, too. Sets
-        that come in the same files, such as Fashion-MNIST, are read alike.
+        test split), plain or with ``.gz``; ``train-images.idx3-ubyte`` is accepted, too. Sets
+        in the same format, such as Fashion-MNIST, can be read as well.
     split
         ``"train"`` or ``"test"``.
     checksum
-        As the set's ``options()`` tell it: an error if the files hold something else by now.
+        From the set's ``options()``: an error if the files have changed since.
 
     Raises
     ------
@@ -130,7 +130,7 @@ class MNIST(Images):
             )
         self.checksum = "-".join(f"{zlib.crc32(part.data):08x}" for part in (pixels, digits))
         if checksum not in (None, self.checksum):
-            raise ValueError(f"{files['images']} and its labels hold other images than they did")
+            raise ValueError(f"{files['images']} and its labels have changed since")
         super().__init__(pixels, digits, white=255)
 
     def options(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class Digits(Images):
 
 
 def images(folder: str | Path | None = None) -> Images:
-    """MNIST's training images where a folder has them, else scikit-learn's digits.
+    """MNIST's training images if a folder has them, else scikit-learn's digits.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def images(folder: str | Path | None = None) -> Images:
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
-        As :class:`MNIST`, where the folder is not there, or holds one file only, or a wrong one.
+        As :class:`MNIST`, if the folder is missing, or holds only one file, or a wrong one.
 
     Examples
     --------
@@ -206,7 +206,7 @@ def _folder(folder: str | Path) -> Path:
 
 
 def _names(split: str, kind: str) -> list[str]:
-    """What a file may be called."""
+    """The possible names of a file."""
     stem = f"{_SPLITS[split]}-{kind}"
     idx = f"idx{_IMAGES if kind == 'images' else _LABELS}-ubyte"
     return [f"{stem}{dot}{idx}{end}" for end in ("", ".gz") for dot in "-."]

@@ -67,7 +67,7 @@ class NpzDataset(RepresentedDataset):
 def save_npz(
     dataset: Dataset, path: str | Path, *, progress: Callable[[int], object] | None = None
 ) -> Path:
-    """Write a SynTone as the reference's compressed ``.npz`` file, a chunk at a time.
+    """Write a SynTone as the reference's compressed ``.npz`` file, one chunk at a time.
 
     ``x`` is ``(N, T)`` float32 (float64 in the reference: twice the size for the same clips), ``y``
     the class of each clip, ``metadata`` a dict of ``freqs``, ``amps`` and ``waveforms``, and
@@ -131,13 +131,13 @@ def load_npz(
     path
         The file.
     variant
-        Which features its clips get: ``"published"`` or ``"corrected"``, as in
+        The features of its clips: ``"published"`` or ``"corrected"``, as in
         :class:`fastdis.datasets.SynTone`.
     sample_rate
-        In Hz. The file does not hold it; by default the clips last one second, as the
-        reference's do.
+        In Hz. The file does not hold it; by default the clips last one second, as in the
+        reference.
     checksum
-        As the set's ``options()`` tell it: an error if the file holds something else by now.
+        From the set's ``options()``: an error if the file has changed since.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def load_npz(
         If there is no such file.
     ValueError
         If it is truncated or foreign, lacks a key, its columns differ in length, or its metadata
-        asks for anything but arrays, dicts, lists and texts (refused, never executed).
+        holds anything other than arrays, dicts, lists and text (refused, never executed).
     """
     path = Path(path)
     damage = (
@@ -156,7 +156,7 @@ def load_npz(
         with zipfile.ZipFile(path) as archive:
             found = _checksum(archive)
             if checksum not in (None, found):
-                raise ValueError("it holds other clips than it did")
+                raise ValueError("its clips have changed since")
             x, y, metadata, classes = (_read_member(archive, key) for key in KEYS)
         table = _table_of(x, y, metadata, classes)
     rate = x.shape[1] if sample_rate is None else sample_rate
@@ -203,7 +203,7 @@ def _table_of(x: Any, y: Any, metadata: Any, classes: Any) -> FactorTable:
     columns = {key: np.asarray(metadata[key]) for key in _COLUMNS.values()}
     for key, column in {"y": np.asarray(y), **columns}.items():
         if column.shape != (len(x),):
-            raise ValueError(f"{key} takes one value a clip, {len(x)}, got shape {column.shape}")
+            raise ValueError(f"{key} takes one value per clip, {len(x)}, got shape {column.shape}")
     unknown = set(map(str, np.unique(columns["waveforms"]))) - set(labels)
     if unknown:
         raise ValueError(f"classes takes every waveform, {sorted(unknown)} missing")

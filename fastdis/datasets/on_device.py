@@ -1,6 +1,6 @@
 """Features in the memory of a device, so that a training step need not wait for the host.
 
-How they get there is each data set's own ``_fill``: rendered and analysed on the device, or copied.
+Each data set's own ``_fill`` puts them there: rendered and analysed on the device, or copied.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _DEVICES = "'cpu', 'cuda' or 'cuda:N'"
-_COPIED = 2**25  # bytes that are copied at once: one piece is on its way while the next is made
-_LEFT_FREE = 1 / 8  # of a GPU's free memory: for rendering, then for whoever trains there
+_COPIED = 2**25  # bytes per copy: one piece is copied while the next is computed
+_LEFT_FREE = 1 / 8  # of a GPU's free memory: for rendering, then for training
 _INSTEAD = "train from host memory, or from disk with datasets.open_shards"
 
 
@@ -44,8 +44,8 @@ class OnDevice(Stored):
         Parameters
         ----------
         rows : tensor of int64 (B,)
-            Which clips, on the device too. A GPU alone sees their values: one beyond the data set
-            is an error of CUDA there, as in any indexing.
+            Indices of clips, on the same device. Only the GPU sees their values: an index beyond
+            the data set is a CUDA error there, as in any indexing.
 
         Raises
         ------
@@ -105,7 +105,7 @@ def on_device(dataset: Dataset, device: str | torch.device) -> OnDevice:
     except torch.OutOfMemoryError as error:
         raise MemoryError(
             f"on_device takes {4 * prod(shape) / 1e9:,.1f} GB on {place} and some to work in, "
-            f"which it has not got; {_INSTEAD}"
+            f"which is not free; {_INSTEAD}"
         ) from error
     return OnDevice(dataset.source if isinstance(dataset, OnDevice) else dataset, tensor)
 
@@ -139,7 +139,7 @@ def _require(place: torch.device, need: int) -> None:
         _memory.require("on_device", need, _INSTEAD)
         return
     free = torch.cuda.mem_get_info(place)[0]
-    # What torch has taken from the device and uses no more counts as free, too.
+    # Memory that torch has reserved and no longer uses counts as free, too.
     free += torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
     if need > (1 - _LEFT_FREE) * free:
         raise MemoryError(

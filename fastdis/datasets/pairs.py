@@ -19,17 +19,17 @@ from fastdis.datasets.base import Dataset
 Indices = NDArray[np.int64]
 
 _BLOCK = 1 << 20  # rows of a table that are read at once
-# Draws for each clip before all rows are looked at; a whole grid takes the first of them.
+# Draws per clip before all rows are searched; in a whole grid the first one succeeds.
 _DRAWS = (1, 16, 256)
-_LOOKS = 1 << 21  # pairs of a clip and a draw or a row that are looked at together
+_LOOKS = 1 << 21  # pairs of a clip and a draw (or a row) that are compared at once
 
 
 class Pairs:
     """Draws partners for clips, from the same data set.
 
     A partner differs in a known number of factors. Which of them, and their new levels, are drawn
-    uniformly; where a data set lacks some combinations, uniformly among the draws that it has. Of
-    clips alike in every factor, each is as likely.
+    uniformly, or uniformly among the combinations that the data set holds if it lacks some. Clips
+    that are equal in every factor are equally likely.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ class Pairs:
     ) -> None:
         self.dataset, self._shape = dataset, _shape(dataset)
         self._flat = _flat_levels(dataset)
-        n, told = len(self._flat), among is not None
-        rows = np.unique(_validation.indices("among", among, n)) if told else np.arange(n)
-        if told and not len(rows):
+        n, restricted = len(self._flat), among is not None
+        rows = np.unique(_validation.indices("among", among, n)) if restricted else np.arange(n)
+        if restricted and not len(rows):
             raise ValueError("among takes at least one row, got none")
         seen = _seen(self._flat, self._shape)
         self._varying = np.flatnonzero([levels.sum() > 1 for levels in seen])
@@ -78,8 +78,8 @@ class Pairs:
         # Of each combination: its flat index, where its rows begin, and how many they are.
         self._rows, self._keys, self._starts = rows[order], flat[order][first], first
         self._counts = np.diff(first, append=len(rows))
-        self._where = f" among the {len(rows):,} rows to choose from" if told else ""
-        self._set_levels(_seen(self._keys, self._shape) if told else seen)
+        self._where = f" among the {len(rows):,} rows to choose from" if restricted else ""
+        self._set_levels(_seen(self._keys, self._shape) if restricted else seen)
 
     def _set_changed(self, changed: int | None) -> None:
         most = len(self._varying)
@@ -179,7 +179,7 @@ class Pairs:
         return np.stack(np.unravel_index(self._keys, self._shape))[self._varying]
 
     def _choose(self, rows: Indices, numbers: Indices, rng: np.random.Generator) -> Indices:
-        """What more and more draws would come to, by weighing every combination there is."""
+        """A choice among all combinations, with the probabilities of repeated draws."""
         own, others = self._own(rows)
         differ = np.zeros((len(rows), len(self._keys)), np.int64)
         weight = np.ones(differ.shape)
@@ -197,7 +197,7 @@ class Pairs:
     def _possible(
         self, rows: Indices, differ: Indices, numbers: Indices, rng: np.random.Generator
     ) -> Indices:
-        """The numbers, drawn again from those that a clip has partners for where it has none."""
+        """How many factors change, drawn again for clips without such a partner."""
         there = np.stack([(differ == number).any(axis=1) for number in self._numbers], axis=1)
         if not there.any(axis=1).all():
             row = int(rows[there.any(axis=1).argmin()])
@@ -243,7 +243,7 @@ def _seen(flat: Indices, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
 
 
 def _parts(left: Indices, looks: int) -> list[Indices]:
-    """Runs of clips of which each takes that many looks."""
+    """Chunks of clips, for ``looks`` comparisons per clip."""
     size = max(1, _LOOKS // looks)
     return [left[start : start + size] for start in range(0, len(left), size)]
 

@@ -2,7 +2,7 @@
 
 ``manifest.json`` lists every finished shard with its checksum, ``factors.parquet`` holds the
 factors of every row, and ``shard-00000.npy`` ... hold a fixed number of rows each. A shard is
-written beside and renamed; a killed run goes on where it stopped and ends with the same bytes.
+written beside and renamed; a killed run resumes where it stopped and ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from fastdis.datasets.registry import build, register
 from fastdis.factors import FactorSpace, FactorTable
 
 FORMAT, VERSION = "fastdis-shards", 1
-_BLOCKS_AHEAD = 8  # the kernels go on while a shard is flushed to the disk
+_BLOCKS_AHEAD = 8  # so that the kernels run while a shard is flushed to the disk
 _BLOCK_BYTES = 2**23
 MANIFEST, FACTORS = "manifest.json", "factors.parquet"
 
@@ -38,9 +38,9 @@ def write_shards(
     rows_per_shard: int = 4096,
     progress: Callable[[int], object] | None = None,
 ) -> Path:
-    """Write the features of every clip as shards; go on where a killed run stopped.
+    """Write the features of every clip as shards; resume where a killed run stopped.
 
-    They are made by another thread, some clips ahead of what is written.
+    Another thread computes the features ahead of the writing.
 
     Parameters
     ----------
@@ -49,16 +49,16 @@ def write_shards(
     path
         The folder.
     rows_per_shard
-        Rows of a shard; the last one may hold fewer.
+        Clips per shard; the last shard may hold fewer.
     progress
-        Called with the number of rows each time some are done.
+        Called with the number of clips of each finished shard.
 
     Raises
     ------
     ValueError
         If the folder holds another data set, or shards of another size.
     OSError
-        If the disk is full or cannot be written; finished shards stay, and a later call goes on.
+        If the disk is full or cannot be written; finished shards stay, and a later call resumes.
     """
     folder = Path(path)
     rows_per_shard = _validation.integer("rows_per_shard", rows_per_shard)
@@ -75,7 +75,7 @@ def write_shards(
             different = [key for key in header if manifest[key] != header[key]]
             if different:
                 raise ValueError(f"path {folder} holds other shards; they differ in {different}")
-        # First of all, so that a folder can never be taken for that of another set.
+        # Before any shard, so that the folder always says which set it holds.
         _files.write_json(folder / MANIFEST, manifest)
         _files.remove_partial(folder)
         if not _is_whole(folder / FACTORS, manifest["factors_sha256"]):
@@ -83,12 +83,12 @@ def write_shards(
             manifest["factors_sha256"] = _files.digest(folder / FACTORS)
             _files.write_json(folder / MANIFEST, manifest)
         shards = manifest["shards"]
-        told = progress if progress is not None else (lambda rows: None)
+        report = progress if progress is not None else (lambda rows: None)
         missing = []
         for number, start in enumerate(range(0, len(dataset), rows_per_shard)):
             stop = min(start + rows_per_shard, len(dataset))
             if _holds(folder, shards, number):
-                told(stop - start)
+                report(stop - start)
             else:
                 missing.append((number, start, stop))
         with closing(ahead(_blocks(dataset, missing), _BLOCKS_AHEAD)) as blocks:
@@ -98,7 +98,7 @@ def write_shards(
                 entry = {"file": file.name, "rows": stop - start, "sha256": digest}
                 shards[number : number + 1] = [entry]  # replaces a damaged one, or appends
                 _files.write_json(folder / MANIFEST, manifest)
-                told(stop - start)
+                report(stop - start)
     return folder
 
 
@@ -107,20 +107,18 @@ def _shard_file(folder: Path, number: int) -> Path:
 
 
 def _holds(folder: Path, shards: list[dict[str, Any]], number: int) -> bool:
-    told = shards[number]["sha256"] if number < len(shards) else None
-    return _is_whole(_shard_file(folder, number), told)
+    sha256 = shards[number]["sha256"] if number < len(shards) else None
+    return _is_whole(_shard_file(folder, number), sha256)
 
 
 def _is_whole(file: Path, sha256: str | None) -> bool:
     return sha256 is not None and file.exists() and _files.digest(file) == sha256
 
 
-def _blocks(
-    dataset: Dataset, stretches: list[tuple[int, int, int]]
-) -> Iterator[NDArray[np.float32]]:
-    """The features of those stretches of clips, some at a time."""
+def _blocks(dataset: Dataset, ranges: list[tuple[int, int, int]]) -> Iterator[NDArray[np.float32]]:
+    """The features of those ranges of clips, one block at a time."""
     step = max(1, min(CHUNK, _BLOCK_BYTES // (4 * math.prod(dataset.feature_shape))))
-    for _, start, stop in stretches:
+    for _, start, stop in ranges:
         for a in range(start, stop, step):
             b = min(a + step, stop)
             block = np.ascontiguousarray(dataset.features(slice(a, b)), "<f4")
@@ -182,7 +180,7 @@ class Shards(Stored):
 
     @cached_property
     def source(self) -> Dataset:  # type: ignore[override]
-        """What the shards were made from, built when its sound is first asked for."""
+        """The set that the shards were made from, built when its sound is first needed."""
         return build(self._manifest["dataset"])
 
     @cached_property
@@ -219,7 +217,7 @@ class Shards(Stored):
         return {"name": "shards", "path": str(self.folder), "checksum": checksum}
 
     def _map(self, number: int) -> NDArray[np.float32]:
-        """Shard ``number``, its checksum held against the manifest the first time."""
+        """Shard ``number``; its checksum is verified when it is opened."""
         if number not in self._maps:
             entry = self._manifest["shards"][number]
             file = self.folder / entry["file"]
@@ -241,14 +239,14 @@ def open_shards(path: str | Path, *, checksum: str | None = None) -> Shards:
     path
         The folder.
     checksum
-        As the set's ``options()`` tell it: an error if the folder holds something else by now.
+        From the set's ``options()``: an error if the folder has changed since.
 
     Raises
     ------
     FileNotFoundError
-        If there is no manifest, or a shard has gone.
+        If the manifest or a shard is missing.
     ValueError
-        If the manifest is damaged or foreign, the set is not finished, or a checksum is off.
+        If the manifest is damaged or foreign, the set is not finished, or a checksum differs.
     """
     folder = Path(path)
     manifest = _read_manifest(folder)
@@ -256,8 +254,8 @@ def open_shards(path: str | Path, *, checksum: str | None = None) -> Shards:
     if have != manifest["rows"]:
         raise ValueError(
             f"{folder} is not finished: {have:,} of {manifest['rows']:,} rows; "
-            "write_shards with the same options goes on"
+            "write_shards with the same options resumes"
         )
     if checksum not in (None, _files.digest(folder / MANIFEST)):
-        raise ValueError(f"{folder} holds other clips than it did")
+        raise ValueError(f"{folder} has changed since its options were read")
     return Shards(folder, manifest)

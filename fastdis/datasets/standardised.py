@@ -1,6 +1,6 @@
-"""Features minus one mean over one deviation: what networks learn fastest from.
+"""Features standardised by one mean and one standard deviation.
 
-One number each for the whole set, so that nothing of a clip, a bin or a frame is lost.
+One number each for the whole set keeps all differences between clips, bins and frames.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = NDArray[np.float32]
 
 @register("Standardised")
 class Standardised(Stored):
-    """A set whose features are ``(x - mean) / scale``; sound and factors stay as they are.
+    """A set with features ``(x - mean) / scale`` and the sound and factors of another.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Standardised(Stored):
     ------
     TypeError, ValueError
         If ``source`` is neither, one of the two numbers is given without the other, ``scale`` is
-        not above 0, or all features have the same value, which no scale makes differ.
+        not above 0, or all features have the same value.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class Standardised(Stored):
         return self.source.to_audio(x * np.float32(self.scale) + np.float32(self.mean))
 
     def alias_free_features(self, indices: ArrayLike | slice) -> Array | None:
-        """The features the clips would have without aliasing; None where that is not known."""
+        """The features the clips would have without aliasing; None if unknown."""
         clean = self.source.alias_free_features(indices)
         return None if clean is None else self.standardise(clean)
 
@@ -93,7 +93,7 @@ class Standardised(Stored):
 
 
 def _moments(source: Dataset) -> tuple[float, float]:
-    """Mean and deviation of all values, in float64; a few clips at a time, each looked at twice."""
+    """Mean and standard deviation of all values, in float64, in two passes over the clips."""
     parts = [slice(a, min(a + CHUNK, len(source))) for a in range(0, len(source), CHUNK)]
     if not parts:
         raise ValueError("source takes a data set with clips, got none")

@@ -1,4 +1,4 @@
-"""SynTone: four waveforms x amplitudes x frequencies, as published and as it should be.
+"""SynTone: four waveforms x amplitudes x frequencies, as published and corrected.
 
 Brima, Krumnack, Pika and Heidemann, "Learning Disentangled Audio Representations through
 Controlled Synthesis" (2024), and its reference code, which differs from the paper's text.
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 IDENTIFIABLE = 0.15
 # A band-limited jump overshoots its amplitude by 17.9% (Gibbs) and has to stay within [-1, 1].
 LOUDEST = 0.84
-# Bytes of sound rendered on a device at once: on a CPU near its caches, on a GPU enough to fill it.
+# Bytes of sound rendered at once: on a CPU to stay near its caches, on a GPU to fill it.
 _PIECE = {"cpu": 2**22, "cuda": 2**26}
-# Below it, of what a clip's amplitude can reach, a column may be nothing but rounding.
+# Share of the power that a clip's amplitude can reach, below which a column may be rounding.
 _NOISE = 1e-8
 
 
@@ -44,8 +44,9 @@ class SynTone(RepresentedDataset):
         ``"published"`` repeats the reference code to the letter: the time axis
         ``linspace(0, duration, T)``, on which every tone is sharp by 1/(T-1); waveforms that are
         not band-limited; a power mel spectrogram with each *column divided by its maximum*, which
-        erases amplitude. ``"corrected"`` mends this: true time axis, band-limited waveforms up to a
-        frequency where their timbre can still be told, log-mel scaled once for the whole set.
+        erases amplitude. ``"corrected"`` corrects this: true time axis, band-limited waveforms, by
+        default only up to frequencies at which they differ, and log-mel features with one scale
+        for the whole set.
     sample_rate
         In Hz.
     freq_start, freq_end, num_freqs
@@ -156,7 +157,7 @@ class SynTone(RepresentedDataset):
         return audio if band_limited else np.clip(audio, -1.0, 1.0, out=audio)
 
     def _fill(self, tensor: Tensor) -> None:
-        if type(self) is not SynTone:  # whose sound or features may be others
+        if type(self) is not SynTone:  # a subclass may change sound or features
             super()._fill(tensor)
             return
         from fastdis import nn
@@ -171,12 +172,12 @@ class SynTone(RepresentedDataset):
             mel = analyse(render(table.levels[:, 2], table["frequency"], table["amplitude"]))
             tensor[start : start + step] = self._mel.of_tensor(mel)
             if self.variant == "published":
-                self._mend(tensor, mel, rows)
+                self._replace_rounding(tensor, mel, rows)
 
-    def _mend(self, tensor: Tensor, mel: Tensor, rows: NDArray[np.int64]) -> None:
-        """Take from the kernels the clips whose published features may be rounding, made large.
+    def _replace_rounding(self, tensor: Tensor, mel: Tensor, rows: NDArray[np.int64]) -> None:
+        """Copy from the kernels the clips whose published features may be amplified rounding.
 
-        A sine at 0 Hz or at the Nyquist limit is zero at every sample, but for rounding, and each
+        A sine at 0 Hz or at the Nyquist limit is zero at every sample up to rounding, and each
         column is divided by its maximum.
         """
         least = mel.amax(dim=1).amin(dim=1).cpu().numpy()
@@ -189,7 +190,7 @@ class SynTone(RepresentedDataset):
 def _levels(
     name: str, start: float, end: float, num: int, maximum: float, why: str
 ) -> NDArray[np.float64]:
-    """``linspace`` within [0, maximum], each end named in its error."""
+    """``linspace`` within [0, maximum]; an error names the end that is out of range."""
     end_name = f"{name}_end"
     high = _validation.number(end_name, end, minimum=0.0)
     low = _validation.number(f"{name}_start", start, minimum=0.0)

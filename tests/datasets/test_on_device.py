@@ -133,12 +133,12 @@ def test_what_syntone_made_carries_a_gradient(device):
 
 def test_training_takes_its_batches_from_it(small_sound):
     config = TrainConfig(
-        epochs=2, batch_size=16, progress=False, compile="never", memory_format="contiguous",
+        epochs=1, batch_size=16, progress=False, compile="never", memory_format="contiguous",
         dtype="float32",
     )  # fmt: skip
     weights = []
     for data in (small_sound, small_sound.on_device("cpu")):
-        model = models.build("conv3", 4, data.feature_shape, seed=0)
+        model = models.build("conv3", 4, data.feature_shape, channels=(8,), hidden=(16,), seed=0)
         result = train(model, objectives.build("vae", protocol="sound"), data, config)
         weights.append(result.model.state_dict())
     assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())

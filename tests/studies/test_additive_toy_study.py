@@ -1,7 +1,8 @@
-"""The additive toy study runs, goes on where it stopped, and writes its page; on a small grid."""
+"""The additive toy study runs, resumes, and writes its page; on a small grid."""
 
 import json
 import shlex
+from functools import partial
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ def small():
         patch.setattr(study, "groups", lambda: GROUPS)
         patch.setattr(study, "SHOWN", [SHOWN])
         patch.setattr(study, "AUDITED", ("cqt",))
+        patch.setattr(study.datasets, "audit", partial(study.datasets.audit, pairs=10))
         patch.setattr(
             study.answers, "answers",
             lambda rows, audits: [Answer("How many?", f"{len(rows)} models.")],

@@ -43,9 +43,9 @@ class AdditiveToy(RepresentedDataset):
     - a :class:`fastdis.Factor` of that name: its values, continuous or as levels.
 
     Without ``clips`` the set is the whole grid of the levels, the last factor fastest, and nothing
-    is stored. With it, that many rows are drawn by :meth:`fastdis.FactorSpace.sample`. Either way
-    clip i depends on the options and i alone: its phases and its noise have the streams i of two
-    keys that come of the seed.
+    is stored. With ``clips``, that many clips are drawn by :meth:`fastdis.FactorSpace.sample`.
+    Either way clip i depends only on the options and i: its phases and its noise are stream i of
+    two keys derived from the seed.
 
     Parameters
     ----------
@@ -76,11 +76,11 @@ class AdditiveToy(RepresentedDataset):
         An envelope before the noise is added: three times in seconds and a level, as in
         :func:`fastdis.adsr`, whose ``decay`` is called ``decay_time`` here. None by default.
     clips
-        How many clips to draw; the whole grid by default.
+        Number of clips to draw; by default the whole grid.
     seed
-        From 0 to 2^64 - 1, of the noise, the phases and the rows that are drawn.
+        From 0 to 2^64 - 1, for the noise, the phases and the clips that are drawn.
     correlation
-        Of rows that are drawn: pairs of factors and how their normal scores correlate, such as
+        Of drawn clips: correlations of the normal scores of pairs of factors, such as
         ``{("f0", "decay"): 0.5}``, or a list of (name, name, correlation).
     phases
         ``"zero"``, as in the report, or ``"random"``: uniform, for each partial of each clip.
@@ -96,12 +96,11 @@ class AdditiveToy(RepresentedDataset):
     fixed : dict
         The factors that do not vary, by name.
     gain : float
-        The amplitude of the loudest partial, one for the whole set, so that a clip's level still
-        tells its slope: ``1/2 / P``, less where the lowest ``snr_db`` would bring the noise beyond
-        [-1, 1], the more so if few periods of ``f0`` fit into a clip. Nothing is ever clipped, for
-        that would change the ratio.
+        The amplitude of the loudest partial, one for the whole set, so that the level of a clip
+        still depends on its slope: ``1/2 / P``, or less if noise at the lowest ``snr_db`` would
+        leave [-1, 1]. Nothing is ever clipped, because clipping would change the ratio.
     frequencies : (F,) float64
-        The middle of each row of the features in Hz; none for the waveform.
+        The middle of each row of the features in Hz; empty for the waveform.
 
     Raises
     ------
@@ -113,7 +112,7 @@ class AdditiveToy(RepresentedDataset):
         has them, because :meth:`features_at` takes any levels; nothing varies; or a factor is
         continuous, or a correlation is given, without ``clips``.
     MemoryError
-        If there is no room for the rows that are drawn (12 bytes a factor).
+        If there is no room for the drawn factors (12 bytes per clip and factor).
 
     Notes
     -----
@@ -187,7 +186,7 @@ class AdditiveToy(RepresentedDataset):
         check_audible(self._factors, self.n_partials, self.sample_rate, self.duration)
 
     def _draw(self) -> FactorTable | None:
-        """The rows that are drawn; None for the whole grid."""
+        """The factors of the drawn clips; None for the whole grid."""
         if self._clips is not None:
             return self.space.sample(self._clips, self.seed, self._correlation)
         continuous = [f.name for f in self.space.factors if f.kind == "continuous"]
@@ -212,7 +211,7 @@ class AdditiveToy(RepresentedDataset):
         return rows
 
     def partials(self, indices: ArrayLike | slice) -> Partials:
-        """What the clips at ``indices`` are sums of, each array ``(B, P)``; before any envelope."""
+        """The partials of the clips at ``indices``, each array ``(B, P)``; before any envelope."""
         rows = _validation.indices("indices", indices, len(self))
         return self._partials(self.table(rows), rows)
 
@@ -234,21 +233,20 @@ class AdditiveToy(RepresentedDataset):
         return self._features(rows, lambda part: self.table(rows[part]), self.seed)
 
     def features_at(self, table: FactorTable, indices: ArrayLike, *, draw: int | None = 0) -> Array:
-        """The features that clips would have if their factors were others.
+        """The features that clips would have with other factors.
 
-        Of clip i everything but the factors stays: its phases and, before it is scaled to the
-        ratio, its noise. So two tables that differ in one factor give pairs that differ in nothing
-        else.
+        Clip i keeps its phases and, before scaling to the ratio, its noise. So two tables that
+        differ in one factor give pairs of clips that differ only in that factor.
 
         Parameters
         ----------
         table
-            Of this set's space, one row for each of ``indices``; any levels of the grid, or any
-            values within the range of a continuous factor.
+            Factors of this set's space, one row per index; any levels of the grid, or any values
+            within the range of a continuous factor.
         indices
             The clips.
         draw
-            Another number gives the same clips with another draw of the noise, None without it.
+            0 is the clips' own draw of the noise, another number another draw, None no noise.
 
         Returns
         -------
@@ -257,7 +255,7 @@ class AdditiveToy(RepresentedDataset):
         Raises
         ------
         IndexError, TypeError, ValueError
-            If ``indices`` are no rows of this set, or ``table`` is of another space or length.
+            If ``indices`` are no clips of this set, or ``table`` is of another space or length.
         """
         rows = _validation.indices("indices", indices, len(self))
         if not isinstance(table, FactorTable) or table.space != self.space:
@@ -345,8 +343,8 @@ def _pairs(correlation: Correlation | None) -> dict[tuple[str, str], float] | No
             "correlation takes a dict of pairs of names or a list of (name, name, correlation), "
             f"got {_validation.describe(correlation)}"
         ) from None
-    told = {p: _validation.number("correlation", v, -1.0, 1.0) for p, v in pairs.items()}
-    return told or None
+    checked = {p: _validation.number("correlation", v, -1.0, 1.0) for p, v in pairs.items()}
+    return checked or None
 
 
 def _uniform_phases(key: int, rows: NDArray[np.int64], count: int) -> NDArray[np.float64]:

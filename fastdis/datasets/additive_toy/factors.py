@@ -1,6 +1,6 @@
 """The factors of the additive toy: which vary, which are fixed, and at which values.
 
-Each is checked here by its levels, once, so that rendering has nothing left to look at.
+All levels are checked here, once, so that rendering needs no checks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TAKES_RATIO = "a ratio from -100 to 300 dB, or inf by itself for a clean set"
 
 @dataclass(frozen=True)
 class ToyFactors:
-    """What varies and what does not.
+    """The varying and the fixed factors.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class ToyFactors:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all factors, in the order of the arguments."""
+        """The names of all factors, in the order of the arguments."""
         return tuple(UNITS)
 
     def values(self, name: str) -> NDArray[np.float64]:
@@ -64,7 +64,7 @@ class ToyFactors:
         return column
 
     def setting(self, name: str) -> Any:
-        """What gave this factor, as a plain value: JSON knows no infinity, so None is no noise."""
+        """The argument of this factor as a plain value; None stands for an infinite ``snr_db``."""
         if name in self.fixed:
             value = self.fixed[name]
             return None if value == np.inf else value
@@ -75,7 +75,7 @@ class ToyFactors:
 
 
 def toy_factors(settings: Mapping[str, Setting], sample_rate: int) -> ToyFactors:
-    """Check what was given for each factor.
+    """Check the argument of each factor.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def toy_factors(settings: Mapping[str, Setting], sample_rate: int) -> ToyFactors
 
 
 def _plain(array: NDArray[Any]) -> Any:
-    """One number or name for an array without axes, a list for one of names."""
+    """An array without axes as one number or name, an array of names as a list."""
     plain = array.ndim == 0 or array.dtype.kind in "UO"
     return array.tolist() if plain and not np.ma.is_masked(array) else array
 
@@ -173,7 +173,7 @@ def _levels(name: str, setting: Any) -> NDArray[np.float64]:
 
 
 def _check_range(name: str, values: NDArray[np.float64], sample_rate: int) -> None:
-    """Each value within what can be rendered and heard."""
+    """Raise unless every value can be rendered."""
     low, high = {
         "f0": (1.0, sample_rate / 2),
         "inharmonicity": (0.0, 1.0),

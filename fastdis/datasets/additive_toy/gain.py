@@ -1,4 +1,4 @@
-"""How loud the additive toy is: one amplitude for a whole set, so that no clip leaves [-1, 1].
+"""The gain of the additive toy: one amplitude for a whole set, so that no clip leaves [-1, 1].
 
 The root mean square of a sum of sines is bounded by their Gram matrix: g^2 / 2 times the sum over
 all pairs of |D(f_n - f_m)| + |D(f_n + f_m)|, where |D(f)| <= min(1, 1 / (N sin(pi f / rate))) is
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from fastdis.datasets.additive_toy.factors import ToyFactors
 
-_PEAK = 0.5  # of a clean clip whose partials are all as loud as can be and in phase
+_PEAK = 0.5  # of a clean clip whose partials are all at full amplitude and in phase
 _LOUDEST_NORMAL = 5.8  # of add_noise
 
 
 def gain(factors: ToyFactors, n_partials: int, sample_rate: int, samples: int) -> float:
-    """So that signal and noise stay within [-1, 1], however the noise falls.
+    """The amplitude with which signal and noise stay within [-1, 1], for any draw of the noise.
 
     P partials of amplitude g sum to at most P g; their root mean square sets the noise's.
     """
@@ -31,7 +31,7 @@ def gain(factors: ToyFactors, n_partials: int, sample_rate: int, samples: int) -
 
 
 def loudest(n_partials: int, f0: float, sample_rate: int, samples: int) -> float:
-    """The most that the root mean square of up to P partials of amplitude 1 can be.
+    """An upper bound of the root mean square of up to P partials of amplitude 1.
 
     They lie at least ``f0`` apart, and as much above 0; all but one of them ``f0`` or more below
     half the rate. About ``sqrt(P / 2)`` where the clip holds many periods of f0, P where it holds

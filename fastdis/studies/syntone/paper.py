@@ -1,4 +1,4 @@
-"""What the SynTone paper printed, and why a repetition differs from it."""
+"""Table 1 of the SynTone paper, and why a repetition differs from it."""
 
 # Table 1 of the paper: mean and standard deviation over 10 evaluation runs.
 TABLE_1 = {
@@ -22,19 +22,19 @@ TABLE_1 = {
 
 EXPLANATION = [
     "The columns differ for two reasons. First, the published evaluation calls every metric with "
-    "its arguments in each other's place: the codes are passed as the factors and the labels as "
-    "the codes. Scored that way, a metric asks whether each code is explained by a single factor "
-    "and averages over all codes, dead ones included. A perfect representation then gets a MIG of "
-    "about 0.34 instead of 0.89 (in 10 bins), and DCIMIG is near zero for anything that is not "
-    "perfect. The published evaluation also scores sampled codes rather than means, treats "
-    "the waveform as a number, and uses 10 bins. The second and third columns hold the same "
-    "models and differ in the scoring alone.",
-    "Second, what was trained differs. The published features divide each column by its maximum, "
-    "which erases amplitude: no score that counts amplitude can be high. Above a sixth of the "
-    "sample rate a triangle and a square, and above a quarter a sawtooth too, differ from a sine "
-    "by aliasing alone. And the published loss sums the squared error over the batch while it "
-    "averages the KL, so at batch size B a beta of 4 acts as 4 / B. The last column "
-    "mends all three: the data set carries all its factors, and the objectives are those of the "
-    "papers that introduced them. Ranks between the models are not to be read across columns, "
-    "nor from a single seed.",
+    "swapped arguments: the codes are passed as the factors and the labels as the codes. Scored "
+    "that way, a metric asks whether each code is explained by a single factor, and averages over "
+    "all codes, inactive ones included. A perfect representation then gets a MIG of about 0.34 "
+    "instead of 0.89 (in 10 bins), and DCIMIG is near zero for any representation that is not "
+    "perfect. The published evaluation also scores sampled codes rather than means, treats the "
+    "waveform as a number, and uses 10 bins. The second and third columns show the same models "
+    "and differ only in the scoring.",
+    "Second, the training differs. The published features divide each column by its maximum, "
+    "which erases amplitude: no score that includes amplitude can be high. Above a sixth of the "
+    "sample rate a triangle and a square differ from a sine only by aliasing, above a quarter a "
+    "sawtooth does, too. And the published loss sums the squared error over the batch but averages "
+    "the KL divergence, so at batch size B a beta of 4 acts as 4 / B. The last column corrects all "
+    "three: the features keep all factors, and the objectives are those of the papers that "
+    "introduced them. Rankings of the models cannot be compared across columns, nor drawn from a "
+    "single seed.",
 ]
