@@ -56,9 +56,9 @@ def test_eval_writes_a_file_a_model_and_makes_no_score_twice(made, tmp_path, cap
     assert shown.count("active_units") == 2
     assert "z_diff" not in shown
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s-factor_vae.json", "s-vae.json"]
-    told = json.loads((tmp_path / "s-vae.json").read_text())
-    assert "mig" in told["intervals"]
-    assert json.loads((made / "runs" / "vae" / "eval.json").read_text())["panel"] == told
+    saved = json.loads((tmp_path / "s-vae.json").read_text())
+    assert "mig" in saved["intervals"]
+    assert json.loads((made / "runs" / "vae" / "eval.json").read_text())["panel"] == saved
     monkeypatch.setattr("fastdis.studies.recipe.panel", lambda *_, **__: pytest.fail("again"))
     assert cli.main([*evaluate, "--heat_map", str(tmp_path / "map.png")]) == 0
     assert capsys.readouterr().out.count("active_units") == 2
@@ -273,8 +273,8 @@ def test_a_whole_study_in_small_resumes_and_reports(tmp_path, capsys, monkeypatc
         assert one.scores == two.scores
         assert np.array_equal(one.mutual_information, two.mutual_information)
         assert one.panel.to_dict() == two.panel.to_dict()
-    told = json.loads((tmp_path / "s" / "results.json").read_text())["models"][0]["panel"]
-    assert told["scores"] == dict(results.models[0].panel)
+    saved = json.loads((tmp_path / "s" / "results.json").read_text())["models"][0]["panel"]
+    assert saved["scores"] == dict(results.models[0].panel)
     with pytest.raises(ValueError, match="run of other options"):
         syntone.run(tmp_path / "s", preset=size, seed=1, progress=False)
     with pytest.raises(FileNotFoundError, match="study"):

@@ -1,4 +1,4 @@
-"""Several architectures in step: each as it comes out alone, in folders of their own."""
+"""Several architectures trained at once: each as if alone, in folders of their own."""
 
 import numpy as np
 import pytest

@@ -54,14 +54,14 @@ def test_it_is_the_loop_over_steps(latent_dim, shape, options, cell):
     model = _built(latent_dim, shape, **options).double()
     twin = plain_attention.step_by_step(model, cell)
     x, noise = _features(model, dtype=torch.float64)
-    told = []
+    results = []
     for each in (model, twin):
         outputs = each(x, noise)
         sum((out * out.sigmoid()).sum() for out in outputs).backward()
-        told.append((outputs, [weight.grad for weight in each.parameters()]))
-    for found, expected in zip(told[0][0], told[1][0], strict=True):
+        results.append((outputs, [weight.grad for weight in each.parameters()]))
+    for found, expected in zip(results[0][0], results[1][0], strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-    for found, expected in zip(told[0][1], told[1][1], strict=True):
+    for found, expected in zip(results[0][1], results[1][1], strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
         assert found.abs().max() > 0 or model.positions == 1
 
@@ -166,11 +166,11 @@ def test_weights_begin_as_said():
 def test_gradients_in_evaluation_are_those_of_training():
     model = _built(4, (1, 5, 6))
     x, noise = _features(model)
-    told = []
+    results = []
     for mode in (True, False):
         loss = model.train(mode)(x, noise)[0].square().sum()
-        told.append(torch.autograd.grad(loss, list(model.parameters())))
-    assert all(torch.equal(a, b) for a, b in zip(*told, strict=True))
+        results.append(torch.autograd.grad(loss, list(model.parameters())))
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
 def test_bfloat16_is_near():
@@ -241,11 +241,11 @@ def test_models_trained_in_step_are_those_trained_alone(engine, threads):
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_bits(tmp_path):
-    told = {"dtype": "float32", "epochs": 3}
-    whole = train(*_parts(), Noted(), config(tmp_path / "whole", **told))
+    options = {"dtype": "float32", "epochs": 3}
+    whole = train(*_parts(), Noted(), config(tmp_path / "whole", **options))
     with pytest.raises(KeyboardInterrupt):
-        train(*_parts(), Noted(stop=(7, signal.SIGINT)), config(tmp_path / "other", **told))
-    again = train(*_parts(), Noted(), config(tmp_path / "other", **told))
+        train(*_parts(), Noted(stop=(7, signal.SIGINT)), config(tmp_path / "other", **options))
+    again = train(*_parts(), Noted(), config(tmp_path / "other", **options))
     assert equal(weights(again), weights(whole))
     assert losses(again) == losses(whole)
 

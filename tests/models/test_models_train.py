@@ -30,9 +30,9 @@ def _small(monkeypatch):
 
 def run(name, path=None, *, objective="vae", stop=None, **options):
     """Training alone: 36 clips of three epochs of four steps, the last of two clips."""
-    told = config(path, **{"epochs": 3, "batch_size": 11, **options})
-    model = small(name, told.seed)
-    return train(model, objectives.build(objective), Noted(stop=stop), told)
+    settings = config(path, **{"epochs": 3, "batch_size": 11, **options})
+    model = small(name, settings.seed)
+    return train(model, objectives.build(objective), Noted(stop=stop), settings)
 
 
 def assert_alike(found, expected):
@@ -80,8 +80,8 @@ def test_a_run_is_saved_and_loaded_and_codes_come_out_alike(name, tmp_path):
     rows = training.split(len(data), 0.2, 42)[1]
     found, expected = (training.encode(each.model, data, rows) for each in (again, result))
     assert all((one == other).all() for one, other in zip(found, expected, strict=True))
-    told = training.evaluate(again.model, again.objective, data, rows, 11, seed=0)
-    assert told == pytest.approx(result.history[-1]["validation"], rel=1e-9)
+    terms = training.evaluate(again.model, again.objective, data, rows, 11, seed=0)
+    assert terms == pytest.approx(result.history[-1]["validation"], rel=1e-9)
 
 
 @EVERY
@@ -117,13 +117,13 @@ def test_many_in_step_are_what_they_are_alone(name, engine, threads):
 def test_statistics_and_masks_of_passes_beside_the_gradients(objective, engine, threads):
     """FactorVAE encodes half a batch without a gradient, Ada-GVAE decodes twice a step."""
     threads(2)
-    told = {"epochs": 3, "batch_size": 10}
+    options = {"epochs": 3, "batch_size": 10}
     many = train_many(
-        small("cnn"), objectives.build(objective), Noted(), config(**told), seeds=[0, 1],
+        small("cnn"), objectives.build(objective), Noted(), config(**options), seeds=[0, 1],
         engine=engine,
     )  # fmt: skip
     for seed, result in enumerate(many):
-        alone = run("cnn", objective=objective, seed=seed, **told)
+        alone = run("cnn", objective=objective, seed=seed, **options)
         assert_alike(result, alone)
         passes = [
             {int(v) for k, v in part.state_dict().items() if k.endswith("passes")}
@@ -177,25 +177,25 @@ def test_two_processes_of_which_one_has_no_clip_of_a_batch(tmp_path):
     """Batch norm and dropout are by the part of each, all else as in one process."""
     started = [forks.start(model_processes.member, rank, 2, str(tmp_path)) for rank in (0, 1)]
     codes = forks.ended(*started)
-    told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
-    assert codes == [0, 0], [each["error"] for each in told]
+    notes = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+    assert codes == [0, 0], [each["error"] for each in notes]
     for name in NAMES:
         alone = losses(model_processes.run(name, 7))
-        for found, other, expected in zip(told[0][name], told[1][name], alone, strict=True):
+        for found, other, expected in zip(notes[0][name], notes[1][name], alone, strict=True):
             assert found == other
             if name == "cnn":
                 assert found != pytest.approx(expected, rel=1e-6)
                 assert found["train loss"] == pytest.approx(expected["train loss"], rel=0.2)
             else:
                 assert found == pytest.approx(expected, rel=ALIKE, abs=ALIKE)
-    assert told[0]["different"] == told[1]["different"] == []  # of a run in two goes
+    assert notes[0]["different"] == notes[1]["different"] == []  # of a run in two goes
 
 
 def test_torchs_own_dropout_is_not_stacked():
     """Whose numbers a stack would draw otherwise than each of its models by itself."""
-    told = [state.TrainState(Dropped(), objectives.build("vae"), config()) for _ in range(2)]
-    assert not engines.can_be_stacked(told)
-    assert all(map(engines.uses_torch_generator, told))
+    states = [state.TrainState(Dropped(), objectives.build("vae"), config()) for _ in range(2)]
+    assert not engines.can_be_stacked(states)
+    assert all(map(engines.uses_torch_generator, states))
     recurrent = Dropped()
     recurrent.drop = torch.nn.LSTM(3, 3, num_layers=2, dropout=0.1)
     assert engines.uses_torch_generator(state.TrainState(recurrent, None, config()))
@@ -215,10 +215,10 @@ def test_a_registered_model_with_torchs_own_dropout(monkeypatch):
             return {"hidden": list(self.hidden), "flatten": self.flattening.name}
 
     monkeypatch.setitem(models._REGISTRY, "mlp", (Dropping, {}))
-    told = small("mlp"), objectives.build("vae"), Noted(), config()
+    arguments = small("mlp"), objectives.build("vae"), Noted(), config()
     with pytest.raises(ValueError, match="engine takes 'threads' for a model with dropout that"):
-        train_many(*told, seeds=[0, 1], engine="stacked")
-    many = train_many(*told, seeds=[0, 1])
+        train_many(*arguments, seeds=[0, 1], engine="stacked")
+    many = train_many(*arguments, seeds=[0, 1])
     assert many[0].choice.plan.engine == "threads"
 
 

@@ -45,26 +45,26 @@ class Dropped(nn.Module):
 
 
 def exact(kind, folder, stop=None):
-    """A run of six epochs of four steps, or two runs in step; the results."""
+    """A run of six epochs of four steps, or two runs at once; the results."""
     name, engine = kind if isinstance(kind, list | tuple) else (kind, None)
     # In float32 a stack of two rounds otherwise than one of one, with these models in float64 not.
     dtype = "float32" if engine == "stacked" else "float64"
-    told = config(folder, epochs=6, schedule="cosine", warmup_steps=3, dtype=dtype)
+    settings = config(folder, epochs=6, schedule="cosine", warmup_steps=3, dtype=dtype)
     dataset = Noted(stop=stop)
     if engine is not None:
-        return train_many(*parts(name), dataset, told, seeds=[0, 1], engine=engine)
+        return train_many(*parts(name), dataset, settings, seeds=[0, 1], engine=engine)
     model, objective = parts("vae" if name == "dropout" else name)
-    return [train(Dropped() if name == "dropout" else model, objective, dataset, told)]
+    return [train(Dropped() if name == "dropout" else model, objective, dataset, settings)]
 
 
 def child(kind, folder, report, moment):
     """A run that dies at a moment, ``(what, the how many-th)``, unless that is None."""
-    with telling(Path(report)) as told:
+    with telling(Path(report)) as note:
         total_correlation.Discriminator = small_discriminator
         what, count = moment or ("nothing", 0)
         stop = (count, getattr(signal, what)) if what.startswith("SIG") else None
         _die_writing(what, count)
-        told["epochs"] = [len(result.history) for result in exact(kind, folder, stop)]
+        note["epochs"] = [len(result.history) for result in exact(kind, folder, stop)]
 
 
 def _die_writing(what, count):
@@ -95,7 +95,7 @@ def _die_writing(what, count):
 
 
 def checkpoints(folder):
-    """All that the last checkpoints below a folder hold, but for what a clock said."""
+    """All that the last checkpoints below a folder hold, except the times."""
     found = {}
     for path in sorted(Path(folder).rglob("last.safetensors")):
         tensors, state = load(path)

@@ -44,23 +44,23 @@ def run(case, folder=None, *, stop=None, model_seed=0, **options):
     return train(*both, dataset, how(case, folder, **options)), dataset.asked
 
 
-def leave(folder, case, rank, told, outcome):
+def leave(folder, case, rank, notes, outcome):
     """What a process came to, for a test to read."""
     result, asked = outcome
     save_file(weights(result), Path(folder) / f"{case}-{rank}.safetensors")
-    told |= {"losses": losses(result), "asked": [rows.tolist() for rows in asked]}
-    told["whole"] = type(result.objective.reduction) is Reduction
+    notes |= {"losses": losses(result), "asked": [rows.tolist() for rows in asked]}
+    notes["whole"] = type(result.objective.reduction) is Reduction
 
 
 def member(rank, size, meeting, folder, case, options):
     """One of ``size`` processes, which meet at a file, and whose group is the caller's."""
-    with telling(Path(meeting) / f"{case}-{rank}.json") as told:
+    with telling(Path(meeting) / f"{case}-{rank}.json") as report:
         total_correlation.Discriminator = small_discriminator
         distributed.init_process_group(
             "gloo", init_method=f"file://{meeting}/place", rank=rank, world_size=size
         )
         try:
-            leave(meeting, case, rank, told, run(case, folder, **options))
+            leave(meeting, case, rank, report, run(case, folder, **options))
         finally:
             distributed.destroy_process_group()
 

@@ -100,8 +100,8 @@ def test_what_many_runs_differ_in(tmp_path, told, error, message):
 @pytest.mark.parametrize("many", [False, True])
 def test_batches(tmp_path, name, options, message, many):
     with Untouched(ValueError, message, name=name) as three:
-        told = config(tmp_path / "runs", **options)
-        train_many(*three, told, seeds=[0, 1]) if many else train(*three, told)
+        settings = config(tmp_path / "runs", **options)
+        train_many(*three, settings, seeds=[0, 1]) if many else train(*three, settings)
     assert not (tmp_path / "runs").exists()
 
 
@@ -173,10 +173,10 @@ def test_a_checkpoint_of_another_architecture(tmp_path, trained):
     wider = models.build("conv3", 3, (1, 8, 8), channels=(5,), hidden=(8,), seed=0)
     train(wider, objectives.build("vae"), Noted(), config(tmp_path / "other", epochs=1))
     shutil.copy(tmp_path / "other" / "last.safetensors", folder / "last.safetensors")
-    told = r"last.safetensors holds another architecture: \S+ takes \(.*\) here, got \(.*\)"
-    with Untouched(ValueError, told) as three:
+    message = r"last.safetensors holds another architecture: \S+ takes \(.*\) here, got \(.*\)"
+    with Untouched(ValueError, message) as three:
         train(*three, config(folder))
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         load(folder)
 
 
@@ -231,10 +231,10 @@ def test_a_loss_that_is_not_finite_in_one_of_many(tmp_path, engine):
     """Says whose batch it was, of the first model that met the clip."""
     train_many(*parts(), Noted(), config(tmp_path, epochs=1), seeds=[0, 1], engine=engine)
     good = [(tmp_path / f"seed={seed}" / "last.safetensors").read_bytes() for seed in (0, 1)]
-    told = (
+    message = (
         r"term 'reconstruction' of the loss is nan at step \d of epoch 2, seed \d; the batch held"
     )
-    with pytest.raises(training.NonFiniteLossError, match=told) as caught:
+    with pytest.raises(training.NonFiniteLossError, match=message) as caught:
         train_many(*parts(), _Spoiled(), config(tmp_path), seeds=[0, 1], engine=engine)
     rows, _ = training.split(45, 0.2, 42)
     order = np.random.default_rng((caught.value.config.seed, 1)).permutation(rows)
@@ -249,7 +249,7 @@ def test_a_loss_that_is_not_finite_in_one_of_many(tmp_path, engine):
 @pytest.mark.parametrize("name", ["vae", "beta_tcvae", "factor_vae", "dip_vae_ii", "info_vae"])
 def test_a_last_batch_of_one(name, engine):
     """Taken where an objective takes it, and else left out."""
-    told = config(batch_size=7, epochs=1)
-    for result in train_many(*parts(name), Noted(), told, seeds=[0, 1], engine=engine):
+    settings = config(batch_size=7, epochs=1)
+    for result in train_many(*parts(name), Noted(), settings, seeds=[0, 1], engine=engine):
         assert all(np.isfinite(list(result.history[0]["train"].values())))
         assert all(torch.isfinite(weight).all() for weight in result.model.parameters())

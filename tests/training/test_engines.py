@@ -73,9 +73,9 @@ def test_each_of_four_is_what_it_is_alone_after_fifty_steps(name, engine, thread
         *parts(name), Noted(), _fifty_steps(), seeds=[0, 5], grid=GRIDS[name], engine=engine
     )
     assert {result.choice.plan.engine for result in many} == {engine}
-    told = [(result.objective.options[option], result.config.seed) for result in many]
-    assert told == [(value, seed) for value in values for seed in (0, 5)]
-    for (value, seed), result in zip(told, many, strict=True):
+    points = [(result.objective.options[option], result.config.seed) for result in many]
+    assert points == [(value, seed) for value in values for seed in (0, 5)]
+    for (value, seed), result in zip(points, many, strict=True):
         assert_alike(result, _alone(name, option, value, seed))
 
 
@@ -101,8 +101,8 @@ def test_each_seed_has_an_order_of_its_own():
 
 def test_a_likelihood_of_its_own_weights():
     """Parameters of an objective are stacked, too, and differ between the models."""
-    told = parts("vae", likelihood="gaussian_learned")
-    many = train_many(*told, Noted(), config(epochs=3), seeds=[0, 1], engine="stacked")
+    pair = parts("vae", likelihood="gaussian_learned")
+    many = train_many(*pair, Noted(), config(epochs=3), seeds=[0, 1], engine="stacked")
     for seed, result in enumerate(many):
         alone = parts("vae", seed, likelihood="gaussian_learned")
         assert_alike(result, train(*alone, Noted(), config(epochs=3, seed=seed)))
@@ -111,10 +111,10 @@ def test_a_likelihood_of_its_own_weights():
 
 
 def test_what_cannot_be_stacked():
-    told = {"seeds": [0], "grid": {"likelihood": ["gaussian", "laplace"]}}
+    options = {"seeds": [0], "grid": {"likelihood": ["gaussian", "laplace"]}}
     with pytest.raises(ValueError, match="engine takes 'threads' for runs that differ in"):
-        train_many(*parts(), Noted(), config(), **told, engine="stacked")
-    many = train_many(*parts(), Noted(), config(), **told)
+        train_many(*parts(), Noted(), config(), **options, engine="stacked")
+    many = train_many(*parts(), Noted(), config(), **options)
     assert many[0].choice.plan.engine == "threads"
     for result, likelihood in zip(many, ("gaussian", "laplace"), strict=True):
         assert_alike(result, train(*parts(likelihood=likelihood), Noted(), config()))
@@ -126,12 +126,12 @@ def test_threads_are_as_many_afterwards_as_before(engine, stop):
     torch.set_num_threads(2)  # one of which each worker takes
     torch.manual_seed(3)
     drawn = torch.random.get_rng_state()
-    data, told = Noted(stop=stop), config(epochs=1, batch_size=12)
+    data, settings = Noted(stop=stop), config(epochs=1, batch_size=12)
     if stop is None:
-        train_many(*parts(), data, told, seeds=[0, 1, 2], engine=engine)
+        train_many(*parts(), data, settings, seeds=[0, 1, 2], engine=engine)
     else:
         with pytest.raises(KeyboardInterrupt):
-            train_many(*parts(), data, told, seeds=[0, 1, 2], engine=engine)
+            train_many(*parts(), data, settings, seeds=[0, 1, 2], engine=engine)
     with ThreadPoolExecutor(1) as fresh:  # which has as many as torch has been told last
         assert fresh.submit(torch.get_num_threads).result() == torch.get_num_threads() == 2
     assert not helpers()
@@ -153,7 +153,7 @@ def test_one_of_many_goes_on_alone_and_beside_others(tmp_path):
             result = train(*parts(), Noted(), config(folder, epochs=epochs))
             assert result.choice.plan.engine == "solo"
         else:
-            told = config(tmp_path, epochs=epochs)
-            result = train_many(*parts(), Noted(), told, seeds=seeds, engine=engine)[0]
+            settings = config(tmp_path, epochs=epochs)
+            result = train_many(*parts(), Noted(), settings, seeds=seeds, engine=engine)[0]
             assert result.choice.plan.engine == engine
     assert_alike(result, train(*parts(), Noted(), config(epochs=3)))

@@ -29,8 +29,8 @@ def test_runs_score_the_published_table_and_dci_unless_told(small_sound, model):
     dci = {"dci_disentanglement", "dci_completeness", "dci_informativeness"}
     scores = metrics.evaluate_model(model, small_sound, runs=1)
     assert set(scores) == {"mig", "sap", "dcimig", "jemmig", "modularity", *dci}
-    told = metrics.evaluate_model(model, small_sound, runs=2, metrics=iter(["mig_sup", "irs"]))
-    assert set(told) == {"mig_sup", "irs"}
+    chosen = metrics.evaluate_model(model, small_sound, runs=2, metrics=iter(["mig_sup", "irs"]))
+    assert set(chosen) == {"mig_sup", "irs"}
 
 
 def test_the_panel_scores_the_means_of_all_clips_once(small_sound, model):
@@ -63,9 +63,9 @@ def test_codes_stand_for_their_model(small_sound, model):
 
 def test_the_panel_comes_back_from_json(small_sound, model):
     scores = metrics.panel(model, small_sound, metrics=["mig", "dci", "active_units", "irs"])
-    told = scores.to_dict()
-    again = metrics.Scores.from_dict(json.loads(json.dumps(told)))
-    assert again.to_dict() == told
+    saved = scores.to_dict()
+    again = metrics.Scores.from_dict(json.loads(json.dumps(saved)))
+    assert again.to_dict() == saved
     assert str(again) == str(scores)
 
 

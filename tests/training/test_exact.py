@@ -99,9 +99,9 @@ def test_a_damaged_checkpoint_is_left_out_and_the_one_before_it_used(tmp_path, s
     folder = shutil.copytree(stopped / "broken", tmp_path / "run")
     last = folder / "last.safetensors"
     last.write_bytes(DAMAGES[damage](last.read_bytes()))
-    with pytest.warns(UserWarning, match=r"checkpoint left out: .*/last\.safetensors") as told:
+    with pytest.warns(UserWarning, match=r"checkpoint left out: .*/last\.safetensors") as caught:
         exact("vae", folder)
-    assert len(told) == 1
+    assert len(caught) == 1
     assert_same_bits(checkpoints(folder), checkpoints(stopped / "whole"))
 
 

@@ -88,9 +88,9 @@ def test_a_graph_holds_its_own_weights_and_says_whence_it_is(written):
     model = exporting.load_exported(written["model"].parent)
     keys = []
     for name in ("encoder", "decoder"):
-        told = {"config.json": ""}
-        program = torch.export.load(written[name], extra_files=told)
-        assert json.loads(told["config.json"])["model"] == model.options()
+        options = {"config.json": ""}
+        program = torch.export.load(written[name], extra_files=options)
+        assert json.loads(options["config.json"])["model"] == model.options()
         keys += [key.removeprefix("model.") for key in program.state_dict]
     assert sorted(keys) == sorted(model.state_dict())  # each once
 
@@ -105,12 +105,12 @@ def test_the_model_comes_back_from_safetensors(run, written, small_sound):
     x = torch.from_numpy(small_sound.features(np.arange(5)))
     for found, wanted in zip(_codes(model, x), _codes(expected, x), strict=True):
         assert torch.allclose(found, wanted, atol=1e-6, rtol=0)
-    told = json.loads(written["config"].read_text())
-    assert told["objective"]["name"] == "beta_vae"
-    assert told["objective"]["options"]["beta"] == 2.0
-    assert told["dataset"] == json.loads(json.dumps(small_sound.options()))
-    assert told["feature_shape"] == list(small_sound.feature_shape)
-    assert told["versions"].keys() == {"fastdis", "torch"}
+    saved = json.loads(written["config"].read_text())
+    assert saved["objective"]["name"] == "beta_vae"
+    assert saved["objective"]["options"]["beta"] == 2.0
+    assert saved["dataset"] == json.loads(json.dumps(small_sound.options()))
+    assert saved["feature_shape"] == list(small_sound.feature_shape)
+    assert saved["versions"].keys() == {"fastdis", "torch"}
 
 
 def test_float64_and_channels_last_come_back_as_they_were(run, tmp_path, monkeypatch):
@@ -186,8 +186,8 @@ def test_a_full_disk_leaves_what_was_there(run, folder, monkeypatch):
 
 
 def _config(folder, **options):
-    told = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**told, **options}))
+    saved = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**saved, **options}))
 
 
 def test_missing_files(folder):
@@ -226,11 +226,11 @@ def test_damaged_and_foreign_descriptions(folder, options, message):
 
 
 def test_descriptions_of_something_else(run, folder):
-    told = json.loads((folder / "config.json").read_text())
-    _config(folder, model={**told["model"], "latent_dim": 5})
+    saved = json.loads((folder / "config.json").read_text())
+    _config(folder, model={**saved["model"], "latent_dim": 5})
     with pytest.raises(ValueError, match=r"model\.safetensors holds another architecture"):
         exporting.load_exported(folder)
-    for text in ((run / "config.json").read_text(), "[]", json.dumps(told)[:-9]):
+    for text in ((run / "config.json").read_text(), "[]", json.dumps(saved)[:-9]):
         (folder / "config.json").write_text(text)
         with pytest.raises(ValueError, match=r"config\.json is (not|truncated)"):
             exporting.load_exported(folder)

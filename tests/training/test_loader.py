@@ -24,10 +24,10 @@ def feed(dataset=None, shard=slice(None), plan=EXACT):
     return Loader(dataset or Noted(), CPU, plan, (2, 3), shard)
 
 
-def batches(seeds=SEEDS, epoch=2, first=0, **told):
+def batches(seeds=SEEDS, epoch=2, first=0, **options):
     """Of an epoch, for models of some seeds."""
     order = [CLIPS.epoch(seed, epoch) for seed in seeds]
-    return list(feed(**told).training(order, seeds, epoch, first))
+    return list(feed(**options).training(order, seeds, epoch, first))
 
 
 def same(one, other):

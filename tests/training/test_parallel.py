@@ -77,9 +77,9 @@ def _small(monkeypatch):
         yield
 
 
-def assert_like_one(case, told, found):
+def assert_like_one(case, notes, found):
     alone, _ = parallel_runs.run(case)
-    for mine, expected in zip(told["losses"], losses(alone), strict=True):
+    for mine, expected in zip(notes["losses"], losses(alone), strict=True):
         assert mine == pytest.approx(expected, rel=AS_ONE, abs=AS_ONE)
     for key, weight in weights(alone).items():
         torch.testing.assert_close(found[key], weight, rtol=AS_ONE, atol=AS_ONE)
@@ -88,9 +88,9 @@ def assert_like_one(case, told, found):
 @pytest.mark.parametrize("case", CASES)
 def test_two_processes_end_like_one(case, two):
     for rank in (0, 1):
-        told = json.loads((two / f"{case}-{rank}.json").read_text())
-        assert_like_one(case, told, left(two, case, rank))
-        assert told["whole"]  # and the objective takes whole batches again
+        saved = json.loads((two / f"{case}-{rank}.json").read_text())
+        assert_like_one(case, saved, left(two, case, rank))
+        assert saved["whole"]  # and the objective takes whole batches again
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -113,10 +113,10 @@ def test_each_reads_its_part_of_every_batch_alone(case, two):
 
 @pytest.mark.parametrize("case", ["beta_tcvae", "factor_vae", "ada_gvae"])
 def test_three_of_which_one_may_have_no_clips_of_a_batch(case, tmp_path):
-    codes, told = together(tmp_path / "three", case, *[(None, {})] * 3)
-    assert codes == [0, 0, 0], told
+    codes, notes = together(tmp_path / "three", case, *[(None, {})] * 3)
+    assert codes == [0, 0, 0], notes
     for rank in range(3):
-        assert_like_one(case, told[rank], left(tmp_path / "three", case, rank))
+        assert_like_one(case, notes[rank], left(tmp_path / "three", case, rank))
 
 
 @pytest.mark.parametrize(
@@ -131,15 +131,15 @@ def test_a_signal_to_one_stops_both_and_they_go_on(tmp_path, two, number, whom, 
     folders = tmp_path / "run", tmp_path / "nowhere"
     stop = [(folder, {"stop": None}) for folder in folders]
     stop[whom][1]["stop"] = (4, int(number))
-    codes, told = together(tmp_path / "first", "vae", *stop)
+    codes, notes = together(tmp_path / "first", "vae", *stop)
     assert codes == [1, 1]
-    assert told[whom]["error"] == error
-    assert told[1 - whom]["error"] == "KeyboardInterrupt: another process was stopped"
+    assert notes[whom]["error"] == error
+    assert notes[1 - whom]["error"] == "KeyboardInterrupt: another process was stopped"
     _, state = checkpoints.load(folders[0] / "last.safetensors")
     assert state["epoch"] == 0
     assert 2 <= state["step"] <= 5
-    codes, told = together(tmp_path / "second", "vae", *[(folder, {}) for folder in folders])
-    assert codes == [0, 0], told
+    codes, notes = together(tmp_path / "second", "vae", *[(folder, {}) for folder in folders])
+    assert codes == [0, 0], notes
     for rank in (0, 1):
         assert equal(left(tmp_path / "second", "vae", rank), left(two, "vae", rank))
     assert not folders[1].exists()
@@ -151,8 +151,8 @@ def test_one_process_then_two_then_one(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         parallel_runs.run(case, folder, stop=(3, signal.SIGINT), **many)
     stop = (folder, {**many, "stop": (6, int(signal.SIGTERM))})
-    codes, told = together(tmp_path / "two", case, stop, (folder, many))
-    assert codes == [1, 1], told
+    codes, notes = together(tmp_path / "two", case, stop, (folder, many))
+    assert codes == [1, 1], notes
     _, state = checkpoints.load(folder / "last.safetensors")
     assert (state["epoch"], state["step"]) > (0, 3)
     ended, _ = parallel_runs.run(case, folder, **many)
@@ -165,8 +165,8 @@ def test_one_process_then_two_then_one(tmp_path):
 
 def test_weights_are_the_first_ones(tmp_path, two):
     each = [(None, {"model_seed": seed}) for seed in (0, 1)]
-    codes, told = together(tmp_path / "meeting", "vae", *each)
-    assert codes == [0, 0], told
+    codes, notes = together(tmp_path / "meeting", "vae", *each)
+    assert codes == [0, 0], notes
     assert equal(left(tmp_path / "meeting", "vae", 1), left(two, "vae", 1))
 
 
@@ -178,17 +178,17 @@ def test_weights_are_the_first_ones(tmp_path, two):
     ],
 )
 def test_mistakes_end_both(tmp_path, options, message):
-    codes, told = together(tmp_path / "meeting", "vae", *[(None, each) for each in options])
+    codes, notes = together(tmp_path / "meeting", "vae", *[(None, each) for each in options])
     assert codes == [1, 1]
-    assert message in told[1]["error"]
+    assert message in notes[1]["error"]
 
 
 def test_a_folder_that_another_process_writes_to_ends_both(tmp_path):
     with _files.only_writer(tmp_path / "run"):
         each = [(tmp_path / "run", {})] * 2
-        codes, told = together(tmp_path / "meeting", "vae", *each)
+        codes, notes = together(tmp_path / "meeting", "vae", *each)
     assert codes == [1, 1]
-    assert "written to by another process" in told[0]["error"]
+    assert "written to by another process" in notes[0]["error"]
 
 
 def test_many_models_and_evaluation_are_for_one_process(monkeypatch):
@@ -245,10 +245,13 @@ def test_seeds_and_choices_of_the_command_line(tmp_path, capsys):
     command += ["--schedule", "cosine", "--warmup_steps", "2", "--seeds", "3", "5"]
     assert cli.main(command) == 0
     for seed in (3, 5):
-        told = training.load(tmp_path / "runs" / "vae" / f"seed={seed}")
-        assert told.config.seed == seed
-        assert (told.config.schedule, told.config.warmup_steps) == ("cosine", 2)
-        assert (told.choice.plan.dtype, told.choice.plan.memory_format) == ("float64", "contiguous")
+        result = training.load(tmp_path / "runs" / "vae" / f"seed={seed}")
+        assert result.config.seed == seed
+        assert (result.config.schedule, result.config.warmup_steps) == ("cosine", 2)
+        assert (result.choice.plan.dtype, result.choice.plan.memory_format) == (
+            "float64",
+            "contiguous",
+        )
     with pytest.raises(SystemExit, match="2"):
         cli.main([*command, "--seed", "3"])
     assert "not allowed with argument" in capsys.readouterr().err

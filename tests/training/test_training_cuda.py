@@ -106,11 +106,11 @@ def test_a_learned_variance_goes_on(small_sound, tmp_path):
 @pytest.mark.parametrize("dtype", ["tf32", "bfloat16", "float32"])
 def test_lower_precision_learns_as_well(small_sound, dtype):
     config = replace(CONFIG, dtype=dtype, epochs=10)
-    told = train(*_parts(small_sound, "vae"), small_sound, config).history
+    history = train(*_parts(small_sound, "vae"), small_sound, config).history
     exact = train(
         *_parts(small_sound, "vae"), small_sound, replace(config, dtype="float64")
     ).history
-    assert told[-1]["train"]["loss"] == pytest.approx(exact[-1]["train"]["loss"], rel=0.05)
+    assert history[-1]["train"]["loss"] == pytest.approx(exact[-1]["train"]["loss"], rel=0.05)
 
 
 def test_a_set_beyond_the_memory_comes_through_pinned_memory(small_sound, monkeypatch):

@@ -72,8 +72,8 @@ def parts(name="vae", seed=0, **options):
 
 def config(path=None, **options):
     """Two epochs, exactly repeatable, in float64."""
-    told = {"epochs": 2, "batch_size": 10, "progress": False, **EXACT, **options}
-    return TrainConfig(path=None if path is None else str(path), **told)
+    defaults = {"epochs": 2, "batch_size": 10, "progress": False, **EXACT, **options}
+    return TrainConfig(path=None if path is None else str(path), **defaults)
 
 
 def weights(result):
