@@ -27,7 +27,6 @@ EXTENSIONS = [
     extension("additive/_additive", "additive.c", "additive_tiles.c"),
     extension("constant_q/_constant_q", "constant_q.c"),
     extension("curve/_curve", "curve.c"),
-    extension("limits/_limits", "peak.c"),
     extension("noise/_noise", "noise.c"),
     extension("oscillator/_oscillator", "oscillator.c", "phases.c", "series.c"),
     extension("spectral/_frames", "frames.c"),

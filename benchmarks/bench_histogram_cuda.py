@@ -1,9 +1,8 @@
 """The joint histogram of tensors on a GPU: counted there, or copied to the host and counted.
 
-pytest runs it with the other benchmarks; the GPU's rows are skipped without one. It is also a
-script, which prints the figures and writes them as JSON:
-`python benchmarks/bench_histogram_cuda.py --json FILE`. Without a CUDA device it says so. Counts
-are held to those of the CPU kernels before anything is timed: not one may differ.
+`python benchmarks/bench_histogram_cuda.py --json FILE` prints the figures and writes them as JSON;
+without a CUDA device it says so. Counts are held to those of the CPU kernels before anything is
+timed: not one may differ.
 """
 
 import argparse
@@ -11,16 +10,14 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 from fastdis._bench.measure import Contestant, alternate, spread
-from fastdis._bench.statistics import BINS, CODES, FACTORS, columns
+from fastdis._bench.rows.statistics import BINS, CODES, FACTORS, columns
 from fastdis.metrics import Bins, joint_histogram
 from fastdis.metrics._counts.torch_rows import counted_tensors, read_tensors
 
 ROWS = (1_000_000, 10_000_000)
-CPU_ROWS = 200_000
 REPEATS = 11
 
 
@@ -46,7 +43,7 @@ def measure(rows, device, repeats=REPEATS):
     ways = Contestant(lambda: counted(*tensors), rows), Contestant(copied, rows)
     seconds = rows * alternate(ways, repeats)
     there, here = np.median(seconds, axis=0)
-    told = {
+    figures = {
         "work": f"joint histogram, {CODES} codes x {FACTORS} factors, {BINS} bins, float32",
         "rows": rows,
         "seconds": float(there),
@@ -57,30 +54,16 @@ def measure(rows, device, repeats=REPEATS):
         "counts_that_differ": differ,
     }
     if torch.device(device).type == "cuda":
-        told["peak_memory_gb"] = round(torch.cuda.max_memory_allocated(device) / 1e9, 2)
-    return told
+        figures["peak_memory_gb"] = round(torch.cuda.max_memory_allocated(device) / 1e9, 2)
+    return figures
 
 
 def where(device):
     """What the figures were measured on."""
-    told = {"numpy": np.__version__, "torch": torch.__version__}
+    machine = {"numpy": np.__version__, "torch": torch.__version__}
     if torch.device(device).type == "cuda":
-        told |= {"device": torch.cuda.get_device_name(device), "CUDA": torch.version.cuda}
-    return told
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("rows", ROWS)
-def test_on_a_gpu(benchmark, rows):
-    told = benchmark.pedantic(measure, (rows, "cuda"))
-    benchmark.extra_info.update(told | where("cuda"))
-
-
-def test_the_same_path_on_the_cpu(benchmark):
-    """The code that a GPU would run, on rows few enough for a CPU."""
-    told = benchmark.pedantic(measure, (CPU_ROWS, "cpu", 1))
-    benchmark.extra_info.update(told | where("cpu"))
+        machine |= {"device": torch.cuda.get_device_name(device), "CUDA": torch.version.cuda}
+    return machine
 
 
 def main():
@@ -91,16 +74,16 @@ def main():
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         print("no CUDA device: nothing measured")
         return
-    told = {"where": where(options.device), "rows": [measure(n, options.device) for n in ROWS]}
-    print(", ".join(f"{name} {value}" for name, value in told["where"].items()))
-    for row in told["rows"]:
+    results = {"where": where(options.device), "rows": [measure(n, options.device) for n in ROWS]}
+    print(", ".join(f"{name} {value}" for name, value in results["where"].items()))
+    for row in results["rows"]:
         print(
             f"{row['work']}: {row['rows']:,} rows in {row['seconds']:.4f} s (spread "
             f"{row['spread']:.0%}), {row['rows_per_second']:,} rows/s; copied to the host and "
             f"counted there: {row['copied_and_counted_seconds']:.4f} s"
         )
     if options.json:
-        options.json.write_text(json.dumps(told, indent=1) + "\n")
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

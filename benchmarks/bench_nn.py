@@ -1,8 +1,8 @@
 """The torch modules: SynTone's 32,000 clips from factor table to mel on a CUDA device.
 
-`pytest benchmarks/bench_nn.py --benchmark-enable`, or as a script, which prints the figures and
-writes them as JSON: `python benchmarks/bench_nn.py --json FILE`. Without a CUDA device it says so.
-Results are held to the CPU kernels on some of the clips before anything is timed.
+`python benchmarks/bench_nn.py --json FILE` prints the figures and writes them as JSON; without a
+CUDA device it says so. Results are held to the CPU kernels on some of the clips before anything is
+timed.
 """
 
 import argparse
@@ -12,11 +12,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
-from fastdis._bench.features import AUDIBLE, mel_error
-from fastdis._bench.measure import Contestant, alternate, spread
+from fastdis._bench.measure import spread
+from fastdis._bench.rows.features import AUDIBLE, mel_error
 from fastdis.datasets import SynTone
 from fastdis.features import melspectrogram
 from fastdis.nn import MelSpectrogram, Oscillator
@@ -27,7 +26,6 @@ WARMUP, REPEATS = 3, 11
 CLIPS, TARGET = 32_000, 1.0  # the whole grid, and the seconds it is to take less than
 CHECKED = 64  # clips held to the kernels
 ERROR_AT_MOST = 1e-4
-CPU_CLIPS = 256
 
 
 class Grid:
@@ -85,31 +83,31 @@ class Grid:
         """How long ``function`` takes, again and again, after a warm-up."""
         for _ in range(warmup):
             function()
-        told = []
+        times = []
         for _ in range(repeats):
             self.finish()
             start = time.perf_counter()
             function()
             self.finish()
-            told.append(time.perf_counter() - start)
-        return np.array(told)
+            times.append(time.perf_counter() - start)
+        return np.array(times)
 
 
 def where(device):
     """What the figures were measured on."""
-    told = {
+    machine = {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "torch": torch.__version__,
     }
     if torch.device(device).type == "cuda":
         properties = torch.cuda.get_device_properties(device)
-        told |= {
+        machine |= {
             "device": properties.name,
             "device memory, GiB": round(properties.total_memory / 2**30),
             "CUDA": torch.version.cuda,
         }
-    return told
+    return machine
 
 
 def measure(variant, device, repeats=REPEATS, **grid):
@@ -122,7 +120,7 @@ def measure(variant, device, repeats=REPEATS, **grid):
     if path.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     whole = path.seconds(path.mels, repeats)
-    told = {
+    figures = {
         "work": f"factor table -> mel, SynTone {variant!r}",
         "clips": len(data),
         "seconds": float(np.median(whole)),
@@ -135,53 +133,8 @@ def measure(variant, device, repeats=REPEATS, **grid):
         "error_of": f"relative to the CPU kernels, above {AUDIBLE:g} of peak",
     }
     if path.device.type == "cuda":
-        told["peak_memory_gb"] = round(torch.cuda.max_memory_allocated(device) / 1e9, 2)
-    return told
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_table_to_mel_on_a_gpu(benchmark, variant):
-    told = measure(variant, "cuda")
-    path = Grid(SynTone(variant), "cuda")
-
-    def run():
-        path.mels()
-        path.finish()
-
-    benchmark.pedantic(run, rounds=REPEATS, warmup_rounds=WARMUP)
-    benchmark.extra_info.update(told | where("cuda"))
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_same_path_on_the_cpu(benchmark, variant):
-    """The code that a GPU would run, on a grid small enough for a CPU."""
-    told = benchmark.pedantic(measure, (variant, "cpu", 1), {"num_freqs": 8, "num_amps": 4})
-    benchmark.extra_info.update(told | where("cpu"))
-
-
-@pytest.mark.parametrize("band_limited", [False, True], ids=["naive", "band-limited"])
-def test_modules_on_the_cpu(benchmark, band_limited):
-    """Oscillator and mel by the modules, and by the kernels, each on all threads."""
-    data = SynTone("sound" if band_limited else "published", num_freqs=CPU_CLIPS // 16, num_amps=4)
-    path = Grid(data, "cpu")
-    assert path.error() <= ERROR_AT_MOST
-    rows = np.arange(len(data))
-
-    def kernels():
-        return melspectrogram(data.audio(rows), sr=data.sample_rate)
-
-    benchmark.pedantic(path.mels, rounds=7, warmup_rounds=1)
-    if not benchmark.stats:  # None when benchmarks are disabled
-        return
-    seconds = alternate([Contestant(path.mels, len(data)), Contestant(kernels, len(data))], 7)
-    modules, by_kernels = np.median(seconds, axis=0)
-    benchmark.extra_info.update(
-        modules_clips_per_s=round(1 / modules),
-        kernels_clips_per_s=round(1 / by_kernels),
-        kernels_times_faster=round(modules / by_kernels, 1),
-    )
+        figures["peak_memory_gb"] = round(torch.cuda.max_memory_allocated(device) / 1e9, 2)
+    return figures
 
 
 def main():
@@ -193,11 +146,11 @@ def main():
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         print("no CUDA device: nothing measured")
         return
-    told = {"where": where(options.device), "rows": []}
-    print(", ".join(f"{name} {value}" for name, value in told["where"].items()))
+    results = {"where": where(options.device), "rows": []}
+    print(", ".join(f"{name} {value}" for name, value in results["where"].items()))
     for variant in VARIANTS:
         row = measure(variant, options.device, num_freqs=options.num_freqs)
-        told["rows"].append(row)
+        results["rows"].append(row)
         goal = ""
         if row["clips"] == CLIPS:
             reached = "reached" if row["seconds"] < TARGET else "not reached"
@@ -209,7 +162,7 @@ def main():
             f"{row['waveforms_alone_seconds']:.3f} s; error {row['error']:.1e}"
         )
     if options.json:
-        options.json.write_text(json.dumps(told, indent=1) + "\n")
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,51 +1,28 @@
-"""The rows of fastdis._bench.training, each side by side with its peer; and a GPU's.
+"""The rows of training on a GPU, side by side with their peers; `fastdis bench` has the CPU's.
 
-`python benchmarks/bench_training.py --gpu` measures the GPU's rows (training_cuda.py) in under
-eight minutes, prints them, and writes results/training-DEVICE.json after each. Without a CUDA
-device it says so, writes nothing and ends with status 2. Table 1 is trained by the script alone.
+`python benchmarks/bench_training.py --gpu` measures them (training_cuda.py) in under eight minutes,
+prints them, and writes results/training-DEVICE.json after each. Without a CUDA device it says so,
+writes nothing and ends with status 2.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-import pytest
 import torch
 import training_cuda
-from bench_nn import where
 
 from fastdis import _files
-from fastdis._bench import table, training
+from fastdis._bench import table
 
 RESULTS = Path(__file__).parent / "results"
 
 
-@pytest.mark.parametrize("side", ["fastdis", "peer"])
-@pytest.mark.parametrize("row", training.ROWS, ids=str)
-def test_row(contest, row, side):
-    contest(row, side)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("dtype", training_cuda.ERRORS)
-def test_one_model_on_a_gpu(benchmark, dtype):
-    told = benchmark.pedantic(training_cuda.Bench().one_model, (dtype,))
-    benchmark.extra_info.update(told | where("cuda"))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_many_models_on_a_gpu(benchmark):
-    told = benchmark.pedantic(training_cuda.Bench().many)
-    benchmark.extra_info.update(told | where("cuda"))
-
-
-def shown(told):
+def shown(results):
     """The figures of a device as a table, and under it what failed."""
     header = ("work", "on", "as", "against", "speed", "takes", "to reach", "error of the loss")
-    lines = [_line(row, told["where"].get("device", "CPU")) for row in told["rows"]]
-    return "\n".join([table.markdown(header, lines), *told["failed"]])
+    lines = [_line(row, results["where"].get("device", "CPU")) for row in results["rows"]]
+    return "\n".join([table.markdown(header, lines), *results["failed"]])
 
 
 def _line(row, device):
@@ -82,10 +59,10 @@ def main():
         return 2
     slug = torch.cuda.get_device_name().lower().replace(" ", "-")
     file = RESULTS / f"training-{slug}.json"
-    told = training_cuda.measure(keep=lambda told: _files.write_json(file, told))
-    print(shown(told))
+    results = training_cuda.measure(keep=lambda results: _files.write_json(file, results))
+    print(shown(results))
     print(file)
-    return 1 if told["failed"] else 0
+    return 1 if results["failed"] else 0
 
 
 if __name__ == "__main__":

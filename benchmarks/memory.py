@@ -70,7 +70,7 @@ def long_shards(clips):
 
 
 def histogram(rows):
-    from fastdis._bench.statistics import columns
+    from fastdis._bench.rows.statistics import columns
     from fastdis.metrics import joint_histogram
 
     factors, codes = columns(CHUNK)
@@ -81,7 +81,7 @@ def histogram(rows):
 
 
 def maps(rows):
-    from fastdis._bench.statistics import write_columns
+    from fastdis._bench.rows.statistics import write_columns
     from fastdis.metrics import evaluate
 
     with tempfile.TemporaryDirectory(prefix="fastdis-memory-") as folder:
@@ -91,13 +91,13 @@ def maps(rows):
 
 
 def train(clips):
-    from fastdis._bench import training
+    from fastdis._bench.rows import training
 
     training.epoch(training.syntone(clips).in_memory(), training.config(epochs=2))()
 
 
 def train_many(clips):
-    from fastdis._bench import training
+    from fastdis._bench.rows import training
 
     training.seeds_together(training.syntone(clips).in_memory(), training.config(epochs=2))()
 
@@ -106,14 +106,14 @@ def measure(say=print):
     """``[(work, size, peak in MB, MB beyond what was resident)]``; none where /proc is missing."""
     if not Path("/proc/self/status").exists():
         return []
-    told = []
+    measured = []
     for work, sizes in SIZES.items():
         for size in sizes:
             say(f"peak memory: {TITLES[work]}, {size:,} {UNITS[work]}")
             command = [sys.executable, __file__, work, str(size)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            told.append((work, size, *json.loads(done.stdout)))
-    return told
+            measured.append((work, size, *json.loads(done.stdout)))
+    return measured
 
 
 def of_seeds(measured):

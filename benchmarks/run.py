@@ -16,7 +16,7 @@ import scaling
 import waiting
 
 from fastdis import _files
-from fastdis._bench import limits, suite, table
+from fastdis._bench import suite, table
 from fastdis._bench.measure import REPEATS
 from fastdis._threads import get_num_threads
 
@@ -46,7 +46,7 @@ at 16 kHz.
 
 *Of its limit* is the least time this machine could need over the time taken. The limit is the
 slower of two: the bytes moved (each argument read once, each result written once) at the measured
-speed of a copy, or the multiply-adds of the method at the measured speed of
+speed of a copy, or the multiply-adds of the method at the measured speed of those
 {how}.
 A float64 multiply-add counts as two, and an addition or product alone, of integers too, as one. A
 real transform of n points takes 2.5 n log2 n operations and counts as half as many multiply-adds.
@@ -54,7 +54,8 @@ Where they depend on the data they are not counted, and the column is empty.
 
 {limits}
 
-{not_reached}
+docs/performance.md says what was tried where a ratio is not reached.
+
 {held_back}
 
 ## Threads
@@ -163,12 +164,12 @@ def gpu_table():
     """What `bench_nn.py --json results/nn-DEVICE.json` wrote wherever a GPU was at hand."""
     rows = []
     for file in sorted((HERE / "results").glob("nn-*.json")):
-        told = json.loads(file.read_text())
+        results = json.loads(file.read_text())
         rows += [
-            (row["work"], told["where"]["device"], f"{row['clips']:,} clips",
+            (row["work"], results["where"]["device"], f"{row['clips']:,} clips",
              f"{row['seconds']:.3f} s", table.reached(row["seconds"] < GPU_SECONDS),
              f"{row['error']:.0e}", f"{row['spread']:.0%}")
-            for row in told["rows"]
+            for row in results["rows"]
         ]  # fmt: skip
     if not rows:
         return GPU_TARGET + "Not measured: no CUDA device was at hand."
@@ -190,7 +191,7 @@ def main():
     panels = scaling.measure(say)
     PICTURE.parent.mkdir(exist_ok=True)
     scaling.draw(panels, PICTURE)
-    told = memory.measure(say)
+    peaks = memory.measure(say)
     say("a million labelled clips")
     streamed = stream()
     say("waiting for batches")
@@ -200,16 +201,15 @@ def main():
         repeats=REPEATS["full"],
         threads=get_num_threads(),
         rows=table.rows_table(report.outcomes, report.limits),
-        how=limits.how_multiply_adds(),
+        how=report.limits.by,
         limits=table.limits_table(report.limits),
         speedups=table.speedups_table(report.speedups),
         linear=scaling.LINEAR,
-        not_reached=table.not_reached(report.outcomes),
         held_back=table.held_back(report.outcomes, report.limits),
         picture=PICTURE.relative_to(HERE),
         slopes=slopes_table(panels),
         at_most=memory.AT_MOST_MB,
-        memory=memory_table(told) + "\n\n" + memory.of_seeds(told),
+        memory=memory_table(peaks) + "\n\n" + memory.of_seeds(peaks),
         stream=streamed,
         waiting=waiting.markdown(waits),
         gpu=gpu_table(),

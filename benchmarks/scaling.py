@@ -14,9 +14,9 @@ import numpy as np
 
 import fastdis as fd
 from fastdis import metrics
-from fastdis._bench.features import clips
-from fastdis._bench.statistics import columns
-from fastdis._bench.synthesis import RATE, tones
+from fastdis._bench.rows.features import clips
+from fastdis._bench.rows.statistics import columns
+from fastdis._bench.rows.synthesis import RATE, tones
 
 PART = 1024  # clips a call at most; a longer run is made of such calls
 MELS = 20  # of the shortest frames: more filters would lie between their bins
@@ -109,8 +109,8 @@ def of_length(sizes):
         out = fd.melspectrogram(audio, sr=RATE)
         return lambda: fd.melspectrogram(audio, sr=RATE, out=out)
 
-    told = {"oscillator": oscillator, "additive, 40 partials": additive, "melspectrogram": mel}
-    return [curve(name, sizes, prepare) for name, prepare in told.items()]
+    works = {"oscillator": oscillator, "additive, 40 partials": additive, "melspectrogram": mel}
+    return [curve(name, sizes, prepare) for name, prepare in works.items()]
 
 
 def of_partials(sizes):
@@ -168,11 +168,11 @@ PANELS = {
 
 def measure(say=print):
     """All panels: ``{what grows: curves}``."""
-    told = {}
+    panels = {}
     for grows, (measured, sizes) in PANELS.items():
         say(f"time against {grows}")
-        told[grows] = measured(sizes)
-    return told
+        panels[grows] = measured(sizes)
+    return panels
 
 
 def draw(panels, file):

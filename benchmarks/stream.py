@@ -44,8 +44,8 @@ def again(dataset, rows, features, labels):
     """How many of those clips differ in any bit when they are rendered one by one."""
     differ = 0
     for row, x, factors in zip(rows, features, labels, strict=True):
-        alone, told = dataset.batch([row])
-        differ += not (np.array_equal(alone[0], x) and np.array_equal(told[0], factors))
+        alone, its_factors = dataset.batch([row])
+        differ += not (np.array_equal(alone[0], x) and np.array_equal(its_factors[0], factors))
     return differ
 
 

@@ -13,10 +13,8 @@ import numpy as np
 from bench_nn import where
 
 from fastdis import models, objectives, training
-from fastdis._bench import plain_torch
-from fastdis._bench import training as rows
 from fastdis._bench.measure import Contestant, alternate, fastest, spread
-from fastdis._bench.plain_torch import LATENT, OfTensor, Reference
+from fastdis._bench.rows import training as rows
 from fastdis.datasets import SynTone
 from fastdis.metrics import SCORED_BY, evaluate_model
 from fastdis.studies.syntone.paper import TABLE_1
@@ -43,7 +41,7 @@ class Size:
     epochs: int = 20
     evaluations: int = 10
     dtypes: tuple = tuple(ERRORS)
-    epochs_timed: int = 4  # of one model, lest its start count
+    epochs_timed: int = 4  # of one model, so that its start counts little
     repeats: int = 5
 
     def dataset(self, part=1):
@@ -85,6 +83,8 @@ class Bench:
     @cached_property
     def eager(self):
         """The reference's loop over features on the device, in its faster memory format."""
+        from benchmarks.peers.plain_torch import OfTensor, Reference
+
         model, _ = rows.model_and_objective()
         loader = OfTensor(self.data.tensor)
 
@@ -104,7 +104,7 @@ class Bench:
         seconds = alternate((ours, theirs), self.size.repeats)
         mine, other = (1.0 / np.median(seconds, axis=0)).tolist()
         return {
-            "work": f"one model, batches of {plain_torch.BATCH}, {dtype}",
+            "work": f"one model, batches of {rows.BATCH}, {dtype}",
             "against": "eager PyTorch, features on the device",
             "setting": ours.setting, "peer_setting": theirs.setting,
             "clips_per_second": round(mine), "peer_clips_per_second": round(other),
@@ -150,14 +150,14 @@ class Bench:
         seconds, tried = {}, {}
 
         def attempt(one):
-            told = ", ".join(one)
+            setting = ", ".join(one)
             try:
                 _hold(self.error_of_many(name, one), one[1])
                 start = time.perf_counter()
                 self.train_many(name, few, one, epochs=1, validation=0.0)
-                tried[told] = seconds[one] = time.perf_counter() - start
+                tried[setting] = seconds[one] = time.perf_counter() - start
             except Exception as failure:  # of a kernel that is not there, of any kind
-                tried[told] = _said(failure)
+                tried[setting] = _said(failure)
 
         for one in self.settings:
             attempt((ENGINES[0], *one))
@@ -171,9 +171,9 @@ class Bench:
     def train_many(self, name, dataset, setting, epochs, validation):
         """An objective's seeds in step; FactorVAE with twice the batch, as the reference has it."""
         engine, *how = setting
-        size = _times(name, plain_torch.BATCH)
+        size = _times(name, rows.BATCH)
         return training.train_many(
-            models.build("conv3", LATENT, dataset.feature_shape),
+            models.build("conv3", rows.LATENT, dataset.feature_shape),
             objectives.build(name, protocol="published"), dataset,
             self.config(*how, epochs=epochs, batch_size=size, validation=validation),
             seeds=range(self.size.seeds), engine=engine,
@@ -186,7 +186,7 @@ class Bench:
         off = []
         for result in (many[0], many[-1]):
             alone = training.train(
-                models.build("conv3", LATENT, few.feature_shape, seed=result.config.seed),
+                models.build("conv3", rows.LATENT, few.feature_shape, seed=result.config.seed),
                 objectives.build(name, protocol="published"), few, result.config,
             )  # fmt: skip
             loss, expected = (each.history[0]["train"]["loss"] for each in (result, alone))
@@ -229,33 +229,33 @@ class Bench:
     def scores(self, results, data):
         """By convention and metric the mean over the seeds, and their deviation."""
         codes = [training.encode(one.model, data, np.arange(len(data))) for one in results]
-        told = {}
+        scores = {}
         for convention in SCORED_BY:
             options = {"convention": convention, "runs": self.size.evaluations, "metrics": SCORES}
             each = [evaluate_model(one, data, **options) for one in codes]
             values = {name: [one[name][0] for one in each] for name in SCORES}
-            told[convention] = {
+            scores[convention] = {
                 name: [float(np.mean(of)), float(np.std(of))] for name, of in values.items()
             }
-        return told
+        return scores
 
 
-def measure(device="cuda", size=None, say=print, minutes=MINUTES, keep=lambda told: None):
+def measure(device="cuda", size=None, say=print, minutes=MINUTES, keep=lambda results: None):
     """All rows; ``keep`` gets what there is after each. A row that fails says why."""
     bench = Bench(device, size, minutes)
-    told = {"where": where(device), "rows": [], "failed": []}
+    results = {"where": where(device), "rows": [], "failed": []}
 
     def row(name, run):
         say(f"{bench.elapsed:.0f} s: {name}")
         found = None
         try:
             found = run()
-            told["rows"].append(found)
+            results["rows"].append(found)
         except Exception as failure:  # the others are measured all the same
-            told["failed"].append(f"{name}: {_said(failure)}")
-            say(told["failed"][-1])
-        told["seconds"] = bench.elapsed
-        keep(told)
+            results["failed"].append(f"{name}: {_said(failure)}")
+            say(results["failed"][-1])
+        results["seconds"] = bench.elapsed
+        keep(results)
         return found
 
     for dtype in bench.size.dtypes:
@@ -264,7 +264,7 @@ def measure(device="cuda", size=None, say=print, minutes=MINUTES, keep=lambda to
     if many is not None:
         setting = many["setting"].split(", ")
         row("Table 1", lambda: bench.table_1(setting, many["epoch_seconds"]))
-    return told
+    return results
 
 
 def _times(name, value):

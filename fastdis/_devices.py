@@ -1,4 +1,4 @@
-"""Which device a run is on: checked names, and the process's own GPU."""
+"""The device of a run: check its name, and give each process a GPU of its own."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import torch
 
 
 def check_device(device: str) -> torch.device:
-    """``device`` for torch.
+    """The torch device of the name ``device``.
 
     Raises
     ------
     RuntimeError
         If there is no CUDA device where one is asked for.
     ValueError
-        If it is none of those.
+        If ``device`` is another name.
     """
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError):
-        found = torch.device("meta")  # none of ours
+        found = torch.device("meta")  # refused below
     if found.type not in ("cpu", "cuda"):
         raise ValueError(f"device takes 'cpu', 'cuda' or 'cuda:N', got {device!r}")
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
@@ -31,12 +31,12 @@ def check_device(device: str) -> torch.device:
 
 
 def device_of(device: torch.device) -> torch.device:
-    """A GPU of its own for each process of a machine, where ``"cuda"`` was asked for.
+    """The device of this process: for ``"cuda"`` a GPU of its own for each process of a machine.
 
     Raises
     ------
     RuntimeError
-        If there are fewer GPUs than processes, or all were to take the same.
+        If there are fewer GPUs than processes, or one GPU was named for all.
     """
     local, beside = (int(os.environ.get(key, "-1")) for key in ("LOCAL_RANK", "LOCAL_WORLD_SIZE"))
     if device.type != "cuda" or local < 0:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside and renamed; read with a clear error."""
+"""Files are written beside their place and renamed, and read with errors that name them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_json(path: str | Path, what: str) -> Any:
 
 
 def remove_partial(folder: str | Path, name: str = "") -> None:
-    """Remove what killed processes left half-written in ``folder``, of ``name`` alone if given."""
+    """Remove half-written files that killed processes left in ``folder``, or those of ``name``."""
     for partial in Path(folder).glob("*.partial"):
         found = re.fullmatch(r"(.+)\.(\d+)\.partial", partial.name)
         if found and name in ("", found[1]) and not _alive(int(found[2])):
@@ -81,7 +81,7 @@ def only_writer(folder: str | Path) -> Iterator[None]:
     Raises
     ------
     BlockingIOError
-        If one is at it.
+        If another process writes to it.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
@@ -92,7 +92,7 @@ def only_writer(folder: str | Path) -> Iterator[None]:
             raise BlockingIOError(f"{folder} is being written to by another process") from None
         yield
     finally:
-        os.close(handle)  # lets the lock go, as would the end of the process
+        os.close(handle)  # releases the lock, as the end of the process does
 
 
 def digest(path: str | Path) -> str:
@@ -102,7 +102,7 @@ def digest(path: str | Path) -> str:
 
 
 def check_writable(flag: str, file: Path) -> None:
-    """Raise an OSError if ``file`` cannot be written, and leave one that is there as it is."""
+    """Raise an OSError if ``file`` cannot be written; a file that exists stays as it is."""
     if file.is_dir():
         raise IsADirectoryError(f"{flag} takes a file, got the folder {file}")
     try:

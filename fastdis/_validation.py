@@ -179,7 +179,7 @@ def clips(name: str, value: Any) -> tuple[NDArray[np.float32], bool]:
         )
     result = _real(name, given, (1, 2))
     if result.shape[-1] == 0:
-        raise ValueError(f"{name} takes at least one sample a clip, got shape {result.shape}")
+        raise ValueError(f"{name} takes at least one sample per clip, got shape {result.shape}")
     return (result[None], True) if result.ndim == 1 else (result, False)
 
 

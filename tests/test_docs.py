@@ -24,7 +24,7 @@ FENCE = re.compile(
 )
 LONGEST = 100  # characters of a line, as in the code; table rows and links may be longer
 # Pages that are still wrapped at other widths.
-WIDE = {"docs/additive_toy.md", "docs/metrics.md", "docs/syntone.md", "docs/training.md"}
+WIDE = {"docs/additive_toy.md", "docs/metrics.md", "docs/training.md"}
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,14 @@ def test_lines_can_be_read(page):
         if len(line) > LONGEST and not line.lstrip().startswith("|") and "](" not in line
     ]
     assert not long
+
+
+def test_speeds_are_those_of_the_benchmarks(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "make")
+    import performance_page
+
+    for page in performance_page.PAGES:
+        assert page.read_text() == performance_page.written(page), performance_page.COMMAND
 
 
 def test_the_readme_is_a_page_and_narrow():

@@ -9,7 +9,7 @@ cdef extern from "constant_q.h" nogil:
         const float *y, Py_ssize_t samples, Py_ssize_t before, float loudest, float *period,
         Py_ssize_t length)
     int fastdis_fold_bands(
-        const float *packed, Py_ssize_t half, const float *turn, Py_ssize_t lines,
+        const float *packed, Py_ssize_t half, const float *twiddle, Py_ssize_t lines,
         const int64_t *first, const int64_t *offset, const float *weight, float scale,
         Py_ssize_t bands, float *folded, Py_ssize_t length, Py_ssize_t pitch)
 
@@ -25,7 +25,7 @@ def fill_period(
 
 
 def fold_bands(
-    const float complex[::1] packed, const float complex[::1] turn, const int64_t[::1] first,
+    const float complex[::1] packed, const float complex[::1] twiddle, const int64_t[::1] first,
     const int64_t[::1] offset, const float[::1] weight, float scale,
     float complex[:, :] folded,
 ):
@@ -35,7 +35,8 @@ def fold_bands(
         raise ValueError("rows must be contiguous")
     with nogil:
         failed = fastdis_fold_bands(
-            <const float *>&packed[0], packed.shape[0], <const float *>&turn[0], turn.shape[0],
+            <const float *>&packed[0], packed.shape[0],
+            <const float *>&twiddle[0], twiddle.shape[0],
             &first[0], &offset[0], &weight[0], scale, folded.shape[0],
             <float *>&folded[0, 0], folded.shape[1], pitch)
     if failed:

@@ -39,10 +39,10 @@ int fastdis_fill_period(const float *y, ptrdiff_t samples, ptrdiff_t before, flo
     return most <= limit;
 }
 
-/* Y[f] for f < lines, real and imaginary parts apart; turn[f] = e^{-2 i pi f / N} / 2. What lies
-   at N/2 - f is turned round first: reading it backwards would keep the second loop from being
-   vectorised. */
-static inline void unravel(const float *restrict z, ptrdiff_t half, const float *restrict turn,
+/* Y[f] for f < lines, real and imaginary parts apart; twiddle[f] = e^{-2 i pi f / N} / 2.
+   What lies at N/2 - f is turned round first: reading it backwards would keep the second loop from
+   being vectorised. */
+static inline void unravel(const float *restrict z, ptrdiff_t half, const float *restrict twiddle,
                            ptrdiff_t lines, float *restrict mirrored, float *restrict re,
                            float *restrict im)
 {
@@ -53,7 +53,7 @@ static inline void unravel(const float *restrict z, ptrdiff_t half, const float 
     for (ptrdiff_t f = 0; f < inner; f++) {
         const float *a = z + 2 * f, *b = mirrored + 2 * f;
         const float odd_re = a[0] - b[0], odd_im = a[1] + b[1];
-        const float c = turn[2 * f], s = turn[2 * f + 1];
+        const float c = twiddle[2 * f], s = twiddle[2 * f + 1];
         re[f] = 0.5f * (a[0] + b[0]) + (c * odd_im + s * odd_re);
         im[f] = 0.5f * (a[1] - b[1]) + (s * odd_im - c * odd_re);
     }
@@ -110,7 +110,7 @@ static inline void fold_band(const float *weight, const float *re, const float *
 }
 
 FASTDIS_CLONES
-int fastdis_fold_bands(const float *packed, ptrdiff_t half, const float *turn, ptrdiff_t lines,
+int fastdis_fold_bands(const float *packed, ptrdiff_t half, const float *twiddle, ptrdiff_t lines,
                        const int64_t *first, const int64_t *offset, const float *weight,
                        float scale, ptrdiff_t bands, float *folded, ptrdiff_t length,
                        ptrdiff_t pitch)
@@ -122,7 +122,7 @@ int fastdis_fold_bands(const float *packed, ptrdiff_t half, const float *turn, p
         return -1;
     float *re = scratch, *im = re + lines, *mirrored = im + lines;
     float *sum_re = mirrored + 2 * lines, *sum_im = sum_re + run;
-    unravel(packed, half, turn, lines, mirrored, re, im);
+    unravel(packed, half, twiddle, lines, mirrored, re, im);
     for (ptrdiff_t k = 0; k < bands; k++, folded += 2 * pitch) {
         memset(sum_re, 0, sizeof(float) * 2 * (size_t)run);
         fold_band(weight + offset[k], re, im, (ptrdiff_t)first[k],

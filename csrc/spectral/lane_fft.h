@@ -1,6 +1,6 @@
 /* Small Fourier transforms of LANES frames at once: lane j of every vector belongs to frame j, so
    that no butterfly ever shuffles. Included once for each SIMD level, with LANES defined; all is
-   inlined, lest vectors of one level be passed to functions of another. */
+   inlined, so that no vector of one level is passed to a function of another. */
 
 typedef float NAME(vec) __attribute__((vector_size(4 * LANES)));
 typedef float NAME(loose_vec) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));

@@ -121,11 +121,11 @@ COLUMNS = 7
 SIDE, PITCH, ROW, HEADING, TOP, EDGE = 0.82, 1.04, 1.24, 0.27, 0.5, 0.3  # inches
 
 
-def draw(told, path):
+def draw(figures, path):
     """Write the picture."""
     from matplotlib.figure import Figure
 
-    lines = metric_tables.lines(told["behaviour"], COLUMNS)
+    lines = metric_tables.lines(figures["behaviour"], COLUMNS)
     headings = sum(any(title for title, _ in line) for line in lines)
     width = EDGE + COLUMNS * PITCH
     height = TOP + len(lines) * ROW + headings * HEADING + EDGE
@@ -137,7 +137,7 @@ def draw(told, path):
             figure.text((x - 0.1) / width, (y + 0.06) / height, title, fontsize=8.5)
             for name in names:
                 box = x / width, (y - ROW + 0.13) / height, SIDE / width, SIDE / height
-                _plot(figure.add_axes(box), told, name)
+                _plot(figure.add_axes(box), figures, name)
                 x += PITCH
             x += PITCH / 2
         y -= ROW
@@ -152,10 +152,10 @@ def draw(told, path):
         figure.savefig(partial, format="png", dpi=200)
 
 
-def _plot(axes, told, name):
-    steps = told["settings"]["steps"]
+def _plot(axes, figures, name):
+    steps = figures["settings"]["steps"]
     for way, (color, dash, wide, _) in LINES.items():
-        scores = np.array(told["behaviour"][name][way])
+        scores = np.array(figures["behaviour"][name][way])
         axes.fill_between(steps, scores.min(axis=1), scores.max(axis=1),
                           color=color, alpha=0.25, linewidth=0)  # fmt: skip
         axes.plot(steps, scores.mean(axis=1), color=color, linestyle=dash, linewidth=wide)
@@ -176,23 +176,23 @@ def main(arguments=None):
         root, size, workers = chosen.quick, QUICK, 1
     if not chosen.page:
         start = time.monotonic()
-        told = {
+        figures = {
             "settings": {**size, "bins": BINS, "fastdis": fastdis.__version__},
             "behaviour": behaviour(size, workers),
             **metric_cases.measured(size["rows"]),
         }
-        _store(root / STORED, told)
+        _store(root / STORED, figures)
         print(f"{time.monotonic() - start:.0f} s")
-    told = json.loads((root / STORED).read_text())
-    draw(told, root / PICTURE)
-    page = metric_tables.filled((ROOT / PAGE).read_text(), told)
+    figures = json.loads((root / STORED).read_text())
+    draw(figures, root / PICTURE)
+    page = metric_tables.filled((ROOT / PAGE).read_text(), figures)
     with _files.replacing(root / PAGE) as partial:
         partial.write_text(page)
 
 
-def _store(path, told):
+def _store(path, figures):
     """JSON of four decimals, with a line for each list of numbers."""
-    text = json.dumps(told, indent=1, allow_nan=False)
+    text = json.dumps(figures, indent=1, allow_nan=False)
     text = re.sub(r"\d+\.\d{5,}", lambda found: f"{float(found[0]):.4f}", text)
     text = re.sub(r"\[[-\d.,\s]*\]", lambda found: " ".join(found[0].split()), text)
     with _files.replacing(path) as partial:

@@ -56,21 +56,21 @@ def lines(scores, most):
     return result
 
 
-def filled(page, told):
+def filled(page, figures):
     """The page with every table between its markers written anew."""
-    return pages.filled(page, COMMAND, TABLES, told)
+    return pages.filled(page, COMMAND, TABLES, figures)
 
 
 def _number(value):
     return "–" if value is None else f"{value:.2f}".replace("-0.00", "0.00")
 
 
-def _behaviour(told):
+def _behaviour(figures):
     """The scores of perfect codes, and at the end of each way."""
     rows = []
-    for names in groups(told["behaviour"]).values():
+    for names in groups(figures["behaviour"]).values():
         for name in names:
-            entry, ways = CATALOGUE[name], told["behaviour"][name]
+            entry, ways = CATALOGUE[name], figures["behaviour"][name]
             start, ends = _perfect(ways), [np.mean(scores[-1]) for scores in ways.values()]
             marked = [
                 f"**{_number(end)}**" if entry.better == "higher" and end < start / 2
@@ -82,7 +82,7 @@ def _behaviour(told):
         "Means over {seeds} seeds of {rows:,} rows (the bands in the picture: their extremes);\n"
         'three continuous factors, {bins} bins, `active="informative"`.\n'
         "Bold: less than half is left. Chance is a third for Z-diff, Z-min and Z-max variance."
-    ).format(**told["settings"])
+    ).format(**figures["settings"])
     return f"{pages.markdown(['score', 'measures', 'perfect', *ways], rows)}\n\n{caption}"
 
 
@@ -111,11 +111,12 @@ def _range(entry):
     return f"{ends} {ARROWS[entry.better]}".strip()
 
 
-def _plain(told, corner=""):
+def _plain(figures, corner=""):
     """A table of numbers, or of numbers with their intervals, as it was measured."""
-    head = list(next(iter(told.values())))
+    head = list(next(iter(figures.values())))
     rows = [
-        [_title(title), *(_cell(row.get(column)) for column in head)] for title, row in told.items()
+        [_title(title), *(_cell(row.get(column)) for column in head)]
+        for title, row in figures.items()
     ]
     return pages.markdown([corner, *map(_title, head)], rows)
 
@@ -131,32 +132,32 @@ def _cell(value):
     return _number(value)
 
 
-def _moved(told):
+def _moved(figures):
     """The scores that codes without content move."""
     return {
         name: row
-        for name, row in told.items()
+        for name, row in figures.items()
         if CATALOGUE[name].better == "higher" and np.ptp(list(row.values())) > MOVED
     }
 
 
-def _pairs(told):
-    rows = [[title, _number(x), other, _number(y)] for title, x, other, y in told]
+def _pairs(figures):
+    rows = [[title, _number(x), other, _number(y)] for title, x, other, y in figures]
     return pages.markdown(["trap", "reads", "to compare with", "reads"], rows)
 
 
 TABLES = {
     "behaviour": _behaviour,
     "panel": _panel,
-    "bins of continuous factors": lambda told: _plain(
-        told["bins"]["continuous"], "continuous factors"
+    "bins of continuous factors": lambda figures: _plain(
+        figures["bins"]["continuous"], "continuous factors"
     ),
-    "bins of factors of 10 levels": lambda told: _plain(
-        told["bins"]["levels"], "factors of 10 levels"
+    "bins of factors of 10 levels": lambda figures: _plain(
+        figures["bins"]["levels"], "factors of 10 levels"
     ),
-    "outliers": lambda told: _plain(told["outliers"]),
-    "conventions": lambda told: _plain(told["conventions"]),
-    "active": lambda told: _plain(_moved(told["active"])),
-    "intervals": lambda told: _plain(told["intervals"]),
-    "traps": lambda told: _pairs(told["traps"]),
+    "outliers": lambda figures: _plain(figures["outliers"]),
+    "conventions": lambda figures: _plain(figures["conventions"]),
+    "active": lambda figures: _plain(_moved(figures["active"])),
+    "intervals": lambda figures: _plain(figures["intervals"]),
+    "traps": lambda figures: _pairs(figures["traps"]),
 }

@@ -19,29 +19,29 @@ METRICS = {
 BLOCKS = {  # title -> protocol of training, convention of scoring
     "published training, published scoring": ("published", "published"),
     "published training, standard scoring": ("published", "standard"),
-    "sound training, published scoring": ("sound", "published"),
-    "sound training, standard scoring": ("sound", "standard"),
+    "corrected training, published scoring": ("sound", "published"),
+    "corrected training, standard scoring": ("sound", "standard"),
 }
 
 
-def scores_of(told, protocol, convention, name, metric):
-    """Of every seed, an array; empty where the convention has no such score."""
+def scores_of(results, protocol, convention, name, metric):
+    """The score of every seed, as an array; empty if the convention has no such score."""
     found = [
         model["scores"][convention].get(metric, [None])[0]
-        for model in told["models"]
+        for model in results["models"]
         if model["protocol"] == protocol and model["name"] == name
     ]
     return np.array([score for score in found if score is not None])
 
 
-def write(told):
-    """Fill the tables of the page in, and draw the figure."""
+def write(results):
+    """Fill the tables of the page, and draw the figure."""
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(pages.filled(page, COMMAND, TABLES, told), encoding="utf-8")
-    draw(told)
+    PAGE.write_text(pages.filled(page, COMMAND, TABLES, results), encoding="utf-8")
+    draw(results)
 
 
-def score_table(told):
+def score_table(results):
     """Mean and deviation over the seeds of every model by every pair of protocols."""
     lines = [
         ["as printed in the paper" if name == "vae" else "", TITLES[name],
@@ -50,7 +50,7 @@ def score_table(told):
     ]  # fmt: skip
     for title, (protocol, convention) in BLOCKS.items():
         for name in TABLE_1:
-            cells = [scores_of(told, protocol, convention, name, metric) for metric in METRICS]
+            cells = [scores_of(results, protocol, convention, name, metric) for metric in METRICS]
             lines.append(
                 [title if name == "vae" else "", TITLES[name],
                  *(f"{c.mean():.3f} ± {c.std(ddof=1):.3f}" if len(c) else "–" for c in cells)]
@@ -58,12 +58,12 @@ def score_table(told):
     return pages.markdown(["training and scoring", "model", *METRICS.values()], lines)
 
 
-def ranking_table(told):
-    """How far the order of the four models is one of the models, and how far one of the seeds."""
+def ranking_table(results):
+    """The order of the four models by each score, and how much of it is due to the seeds."""
     lines = []
     for title, (protocol, convention) in BLOCKS.items():
         for metric, head in METRICS.items():
-            each = [scores_of(told, protocol, convention, name, metric) for name in TABLE_1]
+            each = [scores_of(results, protocol, convention, name, metric) for name in TABLE_1]
             if all(map(len, each)):
                 first = title if metric == "mig" else ""
                 lines.append([first, head, *_ranking(np.array(each), metric)])
@@ -75,37 +75,38 @@ def ranking_table(told):
 
 
 def _ranking(scores, metric):
-    """``scores`` is (models, seeds)."""
+    """The cells of one score, an array (models, seeds)."""
     names = list(TABLE_1)
     order = np.argsort(-scores.mean(axis=1))
     between = scores.shape[1] * (scores.mean(axis=1) - scores.mean()) ** 2
     share = between.sum() / max(((scores - scores.mean()) ** 2).sum(), 1e-300)
     wins = np.bincount(scores.argmax(axis=0), minlength=len(names))
     best = order[0]
-    told = [
+    cells = [
         " > ".join(TITLES[names[i]] for i in order),
         f"{share:.0%}",
         f"{TITLES[names[best]]} {wins[best]} of {scores.shape[1]}",
     ]
     printed = [TABLE_1[name].get(metric, (None,))[0] for name in names]
     if None in printed:
-        return [*told, "–"]
+        return [*cells, "–"]
     taus = [kendalltau(seed, printed).statistic for seed in scores.T]
-    return [*told, f"{kendalltau(scores.mean(axis=1), printed).statistic:+.2f} "
+    return [*cells, f"{kendalltau(scores.mean(axis=1), printed).statistic:+.2f} "
             f"({min(taus):+.2f} to {max(taus):+.2f})"]  # fmt: skip
 
 
-def settings(told):
-    """What was trained, in a line."""
-    waits = [row["waiting"] for model in told["models"] for row in model["history"]]
+def settings(results):
+    """What was trained, in one sentence."""
+    waits = [row["waiting"] for model in results["models"] for row in model["history"]]
+    epochs = results["epochs"]
     return (
-        f"{told['seeds']} seeds a model, {told['epochs']} epochs of 25,600 clips (FactorVAE "
-        f"{2 * told['epochs']}), batch 64 (FactorVAE 128), float32; the training waited for "
-        f"batches {max(waits):.1%} of its time at most."
+        f"{results['seeds']} seeds per model, {epochs} epochs of 25,600 clips (FactorVAE "
+        f"{2 * epochs}),\nbatch 64 (FactorVAE 128), float32; training waited for batches at most "
+        f"{max(waits):.1%} of its time."
     )
 
 
-def draw(told):
+def draw(results):
     """Every seed as a point, the paper's figure as a line."""
     from matplotlib.figure import Figure
 
@@ -116,7 +117,7 @@ def draw(told):
         for j, metric in enumerate(shown):
             ax = axes[i, j]
             for k, name in enumerate(TABLE_1):
-                scores = scores_of(told, protocol, convention, name, metric)
+                scores = scores_of(results, protocol, convention, name, metric)
                 ax.plot(k + np.linspace(-0.15, 0.15, len(scores)), scores, ".", color=f"C{k}")
                 if len(scores):
                     ax.plot([k - 0.3, k + 0.3], [scores.mean()] * 2, color=f"C{k}")

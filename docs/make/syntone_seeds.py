@@ -4,7 +4,7 @@
     python docs/make/syntone_seeds.py --epochs 2 --seeds 6            # trains, scores, writes
     python docs/make/syntone_seeds.py --page                          # the page alone
 
-Every model is trained by both protocols and scored by both. A run that was stopped goes on.
+Every model is trained by both protocols and scored by both. A run that was stopped is resumed.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import numpy as np
 import syntone_page
 
 from fastdis import _files, datasets, metrics, models, objectives, training
-from fastdis.studies.recipe import PLAIN
 from fastdis.studies.syntone import OBJECTIVES, PROTOCOLS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +22,7 @@ SCORES = "seeds-scores.json"
 
 
 def train(folder, protocol, epochs, seeds):
-    """All models of a protocol, the seeds of an objective in step."""
+    """All models of a protocol, the seeds of an objective concurrently."""
     dataset = datasets.SynTone(protocol).in_memory()
     model = models.build("conv3", 8, dataset.feature_shape)
     for name in OBJECTIVES:
@@ -31,7 +30,7 @@ def train(folder, protocol, epochs, seeds):
         print(f"{protocol}: {name}", flush=True)
         config = training.TrainConfig(
             epochs=twice * epochs, batch_size=twice * 64, path=str(folder / protocol / name),
-            progress=False, **PLAIN,
+            progress=False,
         )  # fmt: skip
         objective = objectives.build(name, protocol=protocol)
         for result in training.train_many(model, objective, dataset, config, seeds=range(seeds)):
@@ -39,28 +38,26 @@ def train(folder, protocol, epochs, seeds):
 
 
 def score(result, dataset, epochs):
-    """By both conventions; kept in the model's run folder."""
+    """Score a model by both conventions, and keep the scores in its run folder."""
     file = Path(result.config.path) / SCORES
     if file.exists() and _files.read_json(file, "scores")["epochs"] == epochs:
         return
     codes = training.encode(result.model, dataset, np.arange(len(dataset)))
-    told = {
+    scores = {
         convention: metrics.evaluate_model(codes, dataset, convention=convention, runs=1, seed=0)
         for convention in metrics.SCORED_BY
     }
-    _files.write_json(file, {"epochs": epochs, "scores": told, "history": result.history})
+    _files.write_json(file, {"epochs": epochs, "scores": scores, "history": result.history})
 
 
 def collect(folder, epochs, seeds):
-    """All scores in one file, for the page."""
+    """Write all scores to one file, for the page."""
     rows = []
     for protocol in PROTOCOLS:
         for name in OBJECTIVES:
             for seed in range(seeds):
-                told = _files.read_json(
-                    folder / protocol / name / f"seed={seed}" / SCORES, "scores"
-                )
-                rows.append({"protocol": protocol, "name": name, "seed": seed, **told})
+                row = _files.read_json(folder / protocol / name / f"seed={seed}" / SCORES, "scores")
+                rows.append({"protocol": protocol, "name": name, "seed": seed, **row})
     _files.write_json(RESULTS, {"epochs": epochs, "seeds": seeds, "models": rows})
 
 

@@ -33,8 +33,8 @@ def cell(score):
 
 
 def main(file):
-    told = json.loads(Path(file).read_text())
-    scores = {(m["protocol"], m["name"]): m["scores"] for m in told["models"]}
+    results = json.loads(Path(file).read_text())
+    scores = {(m["protocol"], m["name"]): m["scores"] for m in results["models"]}
     print("|  |  | " + " | ".join(METRICS.values()) + " |")
     print("|---" * (2 + len(METRICS)) + "|")
     for title, column in COLUMNS.items():

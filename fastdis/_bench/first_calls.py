@@ -44,16 +44,16 @@ _CALLS = {
 
 def first_calls() -> list[FirstCall]:
     """The median of three fresh processes each, after one that fills the caches."""
-    told = []
+    calls = []
     for name, (at_most, code) in _CALLS.items():
         try:
             seconds = [_seconds(code) for _ in range(1 + _REPEATS)][1:]
         except (OSError, ValueError, subprocess.SubprocessError) as failure:
             note = f"not timed: {type(failure).__name__}: {failure}"
-            told.append(FirstCall(name, at_most, note=" ".join(note.split())))
+            calls.append(FirstCall(name, at_most, note=" ".join(note.split())))
         else:
-            told.append(FirstCall(name, at_most, float(np.median(seconds))))
-    return told
+            calls.append(FirstCall(name, at_most, float(np.median(seconds))))
+    return calls
 
 
 def _seconds(code: str) -> float:

@@ -7,19 +7,21 @@ of the repeats counts: noise can only lower a limit.
 from __future__ import annotations
 
 import math
+import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fastdis import _kernels
+from fastdis._bench import checkout
 from fastdis._threads import get_num_threads, parallel_for
 
 _BYTES = 256 * 2**20  # an array far beyond the caches
 _MATRIX = 2048
 _SECONDS = 0.05  # of multiply-adds on each thread
 _REPEATS = 7
+IN_REGISTERS = "in registers alone"
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,16 @@ class Limits:
     fill
         Bytes written a second where nothing is read.
     multiply_adds
-        Float32 ones a second, in registers alone; where the native module is missing, by a product
-        of large matrices, which may be no more than half as fast.
+        Float32 ones a second.
+    by
+        How those were measured: in registers alone; without ``benchmarks/limits`` or a compiler, in
+        a product of large matrices, which may be no more than half as fast.
     """
 
     copy: float
     fill: float
     multiply_adds: float
+    by: str = IN_REGISTERS
 
     def share(self, bytes_moved: float, multiply_adds: float, seconds: float) -> tuple[float, str]:
         """How near ``seconds`` is to the shortest time possible, and which limit sets that.
@@ -58,7 +63,8 @@ class Limits:
 
 def higher(a: Limits, b: Limits) -> Limits:
     """The higher of each: what else ran on the machine can only have lowered one."""
-    return Limits(*map(max, astuple(a), astuple(b)))
+    rates = ("copy", "fill", "multiply_adds")
+    return replace(a, **{name: max(getattr(a, name), getattr(b, name)) for name in rates})
 
 
 def measure_limits() -> Limits:
@@ -70,27 +76,34 @@ def measure_limits() -> Limits:
         lambda: parallel_for(lambda a, b: np.copyto(target[a:b], source[a:b]), source.size, grain)
     )
     fill = _best(lambda: parallel_for(lambda a, b: target[a:b].fill(1.0), source.size, grain))
-    return Limits(2 * _BYTES / copy, _BYTES / fill, _multiply_adds())
+    return Limits(2 * _BYTES / copy, _BYTES / fill, *_multiply_adds())
 
 
-def how_multiply_adds() -> str:
-    """What they are measured by here."""
-    if _kernels.native_module("_limits"):
-        return "multiply-adds in registers alone"
-    return "a float32 matrix product"
+def _multiply_adds() -> tuple[float, str]:
+    """How many a second on all threads, and how they were measured."""
+    if not checkout.PRESENT:
+        return _by_product("only a checkout has benchmarks/limits")
+    from benchmarks.limits import peak
+
+    try:
+        multiply_adds = peak.compiled()
+    except (OSError, subprocess.CalledProcessError) as failure:
+        return _by_product(f"peak.c cannot be compiled ({failure})")
+    return in_registers(multiply_adds), IN_REGISTERS
 
 
-def _multiply_adds() -> float:
-    """A second, by all threads."""
-    native = _kernels.native_module("_limits")
-    if native is None:
-        return _MATRIX**3 / _product()
+def _by_product(why: str) -> tuple[float, str]:
+    return _MATRIX**3 / _product(), f"in a matrix product, for {why}"
+
+
+def in_registers(multiply_adds: Callable[[int], int]) -> float:
+    """How many a second on all threads; ``multiply_adds(rounds)`` returns how many it did."""
     few = 1000
-    rounds = math.ceil(few * _SECONDS / _best(lambda: native.multiply_adds(few)))
+    rounds = math.ceil(few * _SECONDS / _best(lambda: multiply_adds(few)))
     done: list[int] = []
 
     def work(start: int, stop: int) -> None:
-        done.append(native.multiply_adds((stop - start) * rounds))
+        done.append(multiply_adds((stop - start) * rounds))
 
     def on_all_threads() -> None:
         done.clear()

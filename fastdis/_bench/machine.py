@@ -16,29 +16,29 @@ _PACKAGES = ("fastdis", "numpy", "scipy", "torch", "numba", "pyfftw", "librosa",
 
 def machine() -> dict[str, str]:
     """Processor, cores, caches, threads, what the kernels run on, and how busy it is now."""
-    told = backends()
+    here = backends()
     return {
         "processor": _processor(),
         "cores": str(_threads._available_cores()),
         "L3 cache": _cache(3),
         "memory": _memory(),
         "system": platform.platform(terse=True),
-        "threads": told["threads"],
-        "SIMD": told["simd"],
-        "FFT": told["fft"],
+        "threads": here["threads"],
+        "SIMD": here["simd"],
+        "FFT": here["fft"],
         "load before": f"{os.getloadavg()[0]:.2f}",
     }
 
 
 def versions() -> dict[str, str]:
     """Of Python, this package, and all that it is timed against."""
-    told = {"python": platform.python_version()}
+    found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            told[package] = importlib.metadata.version(package)
+            found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            told[package] = "not installed"
-    return told
+            found[package] = "not installed"
+    return found
 
 
 def _field(file: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """How a row is measured: the result is checked, then both sides are timed in turn, in one run.
 
 Alternation makes a change of the machine's speed strike both sides; the medians and the spread of
-the paired ratios are what is told. Each side is timed over its own number of clips; throughput is
+the paired ratios are reported. Each side is timed over its own number of clips; throughput is
 compared.
 """
 
@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastdis._bench import checkout
 from fastdis._bench.limits import Limits
 
 Scale = Literal["smoke", "short", "full"]
@@ -78,8 +79,8 @@ class Trial:
 class Row:
     """One line of the table: what is done, against whom, and what is to be reached.
 
-    ``needs`` is the peer's package. ``held_back`` says what keeps fastdis under 40% of its limit,
-    ``tried`` why the ratio is not reached and what was tried for it.
+    ``needs`` is the peer's package; an ``own_peer``, or its reference, is in ``benchmarks/peers``.
+    ``held_back`` says what keeps fastdis under 40% of its limit.
     """
 
     work: str
@@ -90,8 +91,8 @@ class Row:
     error_of: str = "of peak"
     unit: str = "clips"
     needs: str = "numpy"
+    own_peer: bool = False
     held_back: str = ""
-    tried: str = ""
 
     def __str__(self) -> str:
         return f"{self.work}, against {self.peer}"
@@ -99,9 +100,11 @@ class Row:
     @property
     def missing(self) -> str:
         """Why the row cannot be measured here, or ``""``."""
-        if importlib.util.find_spec(self.needs):
-            return ""
-        return f"skipped: {self.needs} is not installed (pip install 'fastdis[bench]')"
+        if not importlib.util.find_spec(self.needs):
+            return f"skipped: {self.needs} is not installed (pip install 'fastdis[bench]')"
+        if self.own_peer and not checkout.PRESENT:
+            return "skipped: its peer is in benchmarks/peers of a checkout of fastdis"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ def measure(row: Row, scale: Scale) -> Outcome:
     except WrongPeerError as wrong:
         return Outcome(row, str(wrong))
     except Exception as failure:  # a peer's, of any kind: the other rows are measured all the same
-        return Outcome(row, _said(failure))
+        return Outcome(row, _one_line(failure))
     ours_s, peer_s = np.median(seconds, axis=0).tolist()
     return Outcome(
         row, error=error, ours=1.0 / ours_s, peer=1.0 / peer_s, setting=peer.setting,
@@ -174,8 +177,8 @@ def measure(row: Row, scale: Scale) -> Outcome:
     )  # fmt: skip
 
 
-def _said(failure: Exception) -> str:
-    """On one line, as a table needs it."""
+def _one_line(failure: Exception) -> str:
+    """What failed, on one line, as a table needs it."""
     return " ".join(f"not timed: {type(failure).__name__}: {failure}".split())
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastdis._bench.features import clips
 from fastdis._bench.measure import REPEATS, Contestant, Scale, alternate, pick, spread
-from fastdis._bench.statistics import BINS, columns
-from fastdis._bench.synthesis import RATE, grid_columns, spread_over, tones
+from fastdis._bench.rows.features import clips
+from fastdis._bench.rows.statistics import BINS, columns
+from fastdis._bench.rows.synthesis import RATE, grid_columns, spread_over, tones
 from fastdis._threads import get_num_threads, set_num_threads
 from fastdis.features import melspectrogram, stft
 from fastdis.metrics import joint_histogram

@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fastdis._bench import (
+from fastdis._bench import table
+from fastdis._bench.first_calls import FirstCall, first_calls
+from fastdis._bench.limits import Limits, higher, measure_limits
+from fastdis._bench.machine import machine, versions
+from fastdis._bench.measure import Outcome, Row, Scale, measure
+from fastdis._bench.rows import (
     constant_q,
     features,
     networks,
@@ -16,14 +21,9 @@ from fastdis._bench import (
     predictors,
     statistics,
     synthesis,
-    table,
     training,
     transforms,
 )
-from fastdis._bench.first_calls import FirstCall, first_calls
-from fastdis._bench.limits import Limits, higher, measure_limits
-from fastdis._bench.machine import machine, versions
-from fastdis._bench.measure import Outcome, Row, Scale, measure
 from fastdis._bench.speedup import Speedup, measure_speedups
 from fastdis._threads import get_num_threads
 

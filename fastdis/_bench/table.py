@@ -79,24 +79,12 @@ def held_back(outcomes: Iterable[Outcome], limits: Limits) -> str:
     )
 
 
-def not_reached(outcomes: Iterable[Outcome]) -> str:
-    """Why rows do not reach their ratio, under a line that says so; empty if all do."""
-    lines = [
-        f"- {outcome.row}: {outcome.row.tried}."
-        for outcome in outcomes
-        if outcome.row.tried and outcome.reached is False
-    ]
-    if not lines:
-        return ""
-    return "\n".join(["Rows that do not reach their ratio, and what was tried:", "", *lines, ""])
-
-
 def limits_table(limits: Limits) -> str:
-    """The measured limits of the machine."""
+    """The measured limits of the machine, and how they were measured."""
     rows = (
         ("copy, bytes read and written", f"{limits.copy / 1e9:.0f} GB/s"),
         ("fill, bytes written", f"{limits.fill / 1e9:.0f} GB/s"),
-        ("float32 multiply-adds", f"{limits.multiply_adds / 1e9:.0f} billion/s"),
+        (f"float32 multiply-adds, {limits.by}", f"{limits.multiply_adds / 1e9:.0f} billion/s"),
     )
     return markdown(("limit", "measured"), rows)
 
@@ -140,15 +128,15 @@ def pairs_table(header: Sequence[str], pairs: dict[str, str]) -> str:
 def plain(outcome: Outcome, limits: Limits) -> dict[str, Any]:
     """The figures of a row, as JSON can hold them."""
     share, limit = outcome.share(limits)
-    told = vars(outcome) | {"share": share, "limit": limit}
-    row = told.pop("row")
+    figures = vars(outcome) | {"share": share, "limit": limit}
+    row = figures.pop("row")
     return {
         "work": row.work, "against": row.peer, "unit": row.unit, "at_least": row.at_least,
         "error_at_most": row.error_at_most, "error_of": row.error_of, "reached": outcome.reached,
-        **without_nan(told),
+        **without_nan(figures),
     }  # fmt: skip
 
 
-def without_nan(told: dict[str, Any]) -> dict[str, Any]:
+def without_nan(figures: dict[str, Any]) -> dict[str, Any]:
     """With None for NaN, which JSON does not have."""
-    return {key: None if value != value else value for key, value in told.items()}
+    return {key: None if value != value else value for key, value in figures.items()}

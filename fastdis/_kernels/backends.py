@@ -34,20 +34,20 @@ def backends() -> dict[str, str]:
     >>> backends()["threads"] >= "1"
     True
     """
-    told = {kernel: _runs_on(module) for kernel, module in _kernels.NATIVE.items()}
-    told["simd"] = _simd()
-    told["fft"] = _ffts()
-    told["threads"] = _threads.explain_num_threads()
-    return told
+    found = {kernel: _runs_on(module) for kernel, module in _kernels.NATIVE.items()}
+    found["simd"] = _simd()
+    found["fft"] = _ffts()
+    found["threads"] = _threads.explain_num_threads()
+    return found
 
 
 def in_lines() -> list[str]:
     """The same for people: what the kernels run on and which they are, then the rest."""
-    told = backends()
+    found = backends()
     kernels: dict[str, list[str]] = {}
     for kernel in _kernels.NATIVE:
-        kernels.setdefault(told.pop(kernel), []).append(kernel)
-    rows = {how: ", ".join(names) for how, names in kernels.items()} | told
+        kernels.setdefault(found.pop(kernel), []).append(kernel)
+    rows = {how: ", ".join(names) for how, names in kernels.items()} | found
     return [f"{name}: {text}" for name, text in rows.items()]
 
 

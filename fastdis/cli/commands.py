@@ -1,4 +1,4 @@
-"""What each command does: call the package, print what comes of it."""
+"""The commands: each calls the package and prints the result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _print_scores(results: Any, style: str = "text") -> None:
-    """The scores, or what was asked and what the numbers say."""
+    """Print the answers of a study, or its table of scores."""
     from fastdis import reports
 
     if results.answers:
@@ -41,14 +41,8 @@ def create(options: argparse.Namespace) -> None:
     from fastdis import datasets
 
     grid = (
-        "sample_rate",
-        "freq_start",
-        "freq_end",
-        "num_freqs",
-        "amp_start",
-        "amp_end",
-        "num_amps",
-    )
+        "sample_rate", "freq_start", "freq_end", "num_freqs", "amp_start", "amp_end", "num_amps",
+    )  # fmt: skip
     dataset = datasets.SynTone(options.variant, **{key: getattr(options, key) for key in grid})
     path = Path(options.file_path)
     with tqdm(total=len(dataset), unit=" clips", mininterval=0.5) as bar:
@@ -66,8 +60,8 @@ def create(options: argparse.Namespace) -> None:
 def train(options: argparse.Namespace) -> None:
     from fastdis import datasets, training
     from fastdis.datasets import registry
-    from fastdis.studies import train_all, train_seeds
     from fastdis.training import distributed
+    from fastdis.training.per_objective import train_all, train_seeds
 
     training.check_device(options.device)
     if options.dataset:
@@ -75,16 +69,17 @@ def train(options: argparse.Namespace) -> None:
     else:
         protocol = options.protocol or "corrected"
         dataset = datasets.SynTone(protocol)
-    rank, processes = distributed.place()
+    rank, processes = distributed.rank_and_size()
     say = _say if rank == 0 else _say_nothing
-    if rank:  # the first one warns of the same
+    if rank:  # the first process warns of the same
         warnings.simplefilter("ignore")
-    if processes == 1:  # of several, each takes its part of every batch alone
+    if processes == 1:  # several processes compute the features of their own clips only
         say(f"computing the features of {len(dataset):,} clips")
         dataset = dataset.in_memory()
     passed_on = (
         "epochs", "batch_size", "latent_dim", "model", "device", "learning_rate", "optimizer",
-        "schedule", "warmup_steps", "patience", "compile", "memory_format", "dtype", "tensorboard",
+        "schedule", "warmup_steps", "patience", "compile", "memory_format", "dtype", "tune",
+        "tensorboard",
     )  # fmt: skip
     how: dict[str, Any] = {key: getattr(options, key) for key in passed_on}
     how |= {"protocol": protocol, "say": say}
@@ -133,13 +128,13 @@ def eval(options: argparse.Namespace) -> None:
             raise ValueError(f"--{name} goes with {other}")
     if options.model:
         runs = 10 if options.num_experiments is None else options.num_experiments
-        told = evaluating.models(options.model, dataset=options.dataset, runs=runs, **shared)
+        texts = evaluating.models(options.model, dataset=options.dataset, runs=runs, **shared)
     else:
         if not (options.codes and options.factors):
             raise ValueError("--codes and --factors go together, got one of them")
         how = {name: getattr(options, name) for name in of_files}
-        told = evaluating.files(options.factors, options.codes, how=how, **shared)
-    for text in told:
+        texts = evaluating.files(options.factors, options.codes, how=how, **shared)
+    for text in texts:
         print(text)
 
 
@@ -164,7 +159,7 @@ def bench(options: argparse.Namespace) -> None:
     from fastdis import _files
     from fastdis._bench import suite
 
-    if options.json:  # a mistake is said before two minutes are spent, not after
+    if options.json:  # checked before two minutes are spent
         _files.check_writable("--json", Path(options.json))
     report = suite.run("short", _say)
     print(report.markdown())
@@ -189,7 +184,7 @@ def info(options: argparse.Namespace) -> None:
 
 
 def _say_nothing(text: str) -> None:
-    """In place of :func:`_say`, in a process beside one that says it."""
+    """In place of :func:`_say`, in all processes but the first."""
 
 
 def _say(text: str) -> None:

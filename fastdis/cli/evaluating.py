@@ -1,4 +1,4 @@
-"""``fastdis eval``: trained models, or plain files of factors and codes, to tables and files."""
+"""``fastdis eval``: score trained models, or files of factors and codes; write the scores."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from fastdis.metrics._heat_map import picture_format
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files that are asked for; None for one that is not."""
+    """The files to write; None for a file that is not asked for."""
 
     json: str | None = None
     parquet: str | None = None
     heat_map: str | None = None
 
     def check(self, labels: Sequence[str]) -> None:
-        """Say what cannot be written before the minutes of work.
+        """Check before minutes of work that the files can be written.
 
         Raises
         ------
         ValueError
-            If the heat map's suffix is no picture's.
+            If the heat map's suffix is not one of a picture.
         OSError
             If a file cannot be written.
         """
@@ -39,7 +39,7 @@ class Outputs:
                 _files.check_writable(f"--{flag}", file)
 
     def write(self, scores: Scores, label: str) -> list[Path]:
-        """Write the scores of one model; which files they went to."""
+        """Write the scores of one model; returns the files."""
         writers = {
             "json": scores.to_json, "parquet": scores.to_parquet, "heat_map": scores.heat_map,
         }  # fmt: skip
@@ -56,9 +56,9 @@ class Outputs:
 
 
 def labels_of(paths: Sequence[str]) -> list[str]:
-    """What each model's files are told apart by: its path below the folder that all share.
+    """The label of each model's files: its path below the folder that all models share.
 
-    A single model needs nothing.
+    A single model has an empty label.
 
     >>> labels_of(["runs/a/sound/vae", "runs/a/published/vae"])
     ['sound-vae', 'published-vae']
@@ -84,7 +84,7 @@ def models(
     paths: Sequence[str], *, dataset: str | None, runs: int, seed: int,
     metrics: Sequence[str] | None, bootstrap: int, outputs: Outputs,
 ) -> Iterator[str]:  # fmt: skip
-    """Score trained models by both protocols and the panel; yields what there is to print.
+    """Score trained models by both protocols and the panel; yields texts to print.
 
     Raises
     ------
@@ -96,16 +96,16 @@ def models(
 
     labels = labels_of(paths)
     outputs.check(labels)
-    sets: dict[str, Any] = {}  # each opened once, as models mostly share one
+    sets: dict[str, Any] = {}  # each opened once: most models share one
     for path, label in zip(paths, labels, strict=True):
         result = training.load(path)
-        told = training.dataset_options(path)
-        key = f"{dataset} {result.objective.protocol}" if dataset else str(told)
+        options = training.dataset_options(path)
+        key = f"{dataset} {result.objective.protocol}" if dataset else str(options)
         if key not in sets:
             if dataset:
                 source, _ = registry.open_stored(dataset, result.objective.protocol)
             else:
-                source = datasets.build(told)
+                source = datasets.build(options)
             sets[key] = source.in_memory()
         scores = score(
             result.model, sets[key], Path(path), runs, seed,
@@ -120,7 +120,7 @@ def files(
     factors: str, codes: str, *, how: Mapping[str, Any], seed: int,
     metrics: Sequence[str] | None, bootstrap: int, outputs: Outputs,
 ) -> Iterator[str]:  # fmt: skip
-    """Score plain files; yields what there is to print.
+    """Score plain files; yields texts to print.
 
     Raises
     ------

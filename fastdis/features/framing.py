@@ -101,7 +101,7 @@ class Framing:
             If the clip is too short to be framed or padded so.
         """
         if samples == 0:
-            raise ValueError("y takes at least one sample a clip, got none")
+            raise ValueError("y takes at least one sample per clip, got none")
         if not self.center and samples < self.n_fft:
             raise ValueError(
                 f"n_fft takes at most the clip's {samples} samples where center=False, "

@@ -112,7 +112,7 @@ def melspectrogram_of_partials(
     result = _memory.result_array("melspectrogram_of_partials", out, shape)
 
     def work(start: int, stop: int) -> None:
-        plan.write(_rows(columns, start, stop), result[start:stop])
+        plan.write(_clips(columns, start, stop), result[start:stop])
 
     parallel_for(work, shape[0], _GRAIN)
     return result
@@ -137,7 +137,7 @@ def _stationary(partials: Partials | Sequence[ArrayLike]) -> Partials:
     return columns
 
 
-def _rows(partials: Partials, start: int, stop: int) -> Partials:
+def _clips(partials: Partials, start: int, stop: int) -> Partials:
     return Partials(*(column[start:stop] for column in partials))
 
 
@@ -194,7 +194,7 @@ class _Plan:
         mels = np.empty((1, out.shape[1], step * each), np.float32)
         end_to_end = framing(n, n, None, "hann", center=False)
         for start in range(0, len(out), step):
-            some, part = _rows(partials, start, start + step), out[start : start + step]
+            some, part = _clips(partials, start, start + step), out[start : start + step]
             for run in runs:
                 self._render(some, run, framed[: len(part), frames.index(run.start) :])
             sound = framed.reshape(1, -1)

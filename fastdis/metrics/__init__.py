@@ -19,7 +19,7 @@ bins
     range, or :class:`Bins` (a stated range, quantiles, given edges). None is 20, or 10 under the
     ubisoft and published conventions.
 discrete
-    Which factors keep their levels: True or False for all, or one bool a factor. With None the
+    Which factors keep their levels: True or False for all, or one bool per factor. With None the
     kinds of a FactorTable decide, or the columns of an array: see :func:`joint_histogram`. The
     kind also decides how a factor is predicted: an ordinal or continuous one by regression, a
     categorical one by classification.
@@ -31,7 +31,7 @@ estimator
     no bins of the codes.
 active
     Which codes are scored. None: all, and a dead one counts as each metric says. ``"informative"``:
-    those that tell more about some factor than chance would. Or a bool a code.
+    those that tell more about some factor than chance would. Or a bool per code.
 seed
     Of the metrics that draw rows or fit a model.
 
@@ -80,12 +80,13 @@ from fastdis.metrics.from_codes.gaussian import (
 )
 from fastdis.metrics.from_codes.posterior import Separation, informativeness, separation
 from fastdis.metrics.from_codes.udr import UDR, udr
+from fastdis.metrics.from_histograms.dcimig import dcimig
 from fastdis.metrics.from_histograms.dmig import dlig, dmig, xmig
 from fastdis.metrics.from_histograms.edi import EDI, edi
 from fastdis.metrics.from_histograms.infomec import infoc, infom
-from fastdis.metrics.from_histograms.information import dcimig, modularity
 from fastdis.metrics.from_histograms.jemmig import jemmig
 from fastdis.metrics.from_histograms.mig import mig, mig_sup
+from fastdis.metrics.from_histograms.modularity import modularity
 from fastdis.metrics.from_interventions.irs import irs
 from fastdis.metrics.from_interventions.z_diff import z_diff
 from fastdis.metrics.from_interventions.z_var import z_max_var, z_min_var

@@ -130,7 +130,7 @@ def resampled_tables(
 
 
 def information(layout: Layout, tables: Counts, estimator: str = "plugin") -> Information:
-    """What formulas read of resampled tables ``(R, L, S)``, but for the codes' spans."""
+    """What formulas read of resampled tables ``(R, L, S)``, except the codes' spans."""
     found, codes = entropies(tables, layout.lines, layout.columns, layout.rows), layout.codes
     if estimator == "miller_madow":
         found = _corrected(layout, tables, found)

@@ -6,7 +6,7 @@ A metric is a :class:`Metric`, a formula for each convention, and a public funct
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -56,8 +56,7 @@ class Evidence:
             return self.all_counted
         data, *edges = counted_as(self.all_data, self.cut, self.convention)
         if self.convention not in SCALED:
-            for text in outside(data, *edges):
-                self.note(text)
+            self.note(*outside(data, *edges))
         return counted_on(data, *edges)
 
     @cached_property
@@ -92,14 +91,13 @@ class Evidence:
         """The joint histogram under this convention, of the codes that are scored."""
         return self._all_histogram.of_codes(self.columns)
 
-    def note(self, text: str) -> None:
-        """Say something about the score, once."""
-        if text not in self.notes:
-            self.notes.append(text)
+    def note(self, *texts: str) -> None:
+        """Add remarks on the score, each of them once."""
+        self.notes += [text for text in dict.fromkeys(texts) if text not in self.notes]
 
     @cached_property
     def varying(self) -> NDArray[np.intp]:
-        """The factors that are not constant; notes the others.
+        """The factors that are not constant.
 
         Raises
         ------
@@ -115,8 +113,6 @@ class Evidence:
             varies &= has_room | np.array(self.all_data.discrete)
         if not varies.any():
             raise ValueError("factors takes at least one factor that varies, got constants")
-        if not varies.all():
-            self.note(f"constant and left out: {self.named(np.flatnonzero(~varies))}")
         return np.flatnonzero(varies)
 
     @cached_property
@@ -134,32 +130,6 @@ class Evidence:
             sample = self.sample(_estimators.NEIGHBOUR_ROWS)
             return _estimators.kraskov(self.histogram, sample, self.seed % 2**32, self.note)
         return _estimators.plugin(self.histogram)
-
-    @cached_property
-    def information(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """I ``(K, D)`` and H ``(K,)`` of the factors that vary, in nats; notes what bins distort.
-
-        Independent variables have a plug-in I of about (bins - 1)(levels - 1) / 2N, and no I is
-        larger than log(bins).
-        """
-        histogram, varying = self.histogram, self.varying
-        entropy = histogram.factor_entropy[varying]
-        capped = entropy > np.log(self.bins) + 1e-9
-        if capped.any():
-            self.note(
-                f"{self.bins} bins cannot tell all levels of {self.named(varying[capped])} apart "
-                "and cap what a code can score; take more bins, or discrete=False for it"
-            )
-        bias = (self.bins - 1) * (np.array(histogram.levels)[varying] - 1) / (2 * histogram.n)
-        large = bias > _LARGE_BIAS * entropy
-        if large.any() and self.estimator == "plugin":
-            self.note(
-                f"{histogram.n} rows are few for {self.bins} bins: mutual information with "
-                f"{self.named(varying[large])} is overestimated by over {_LARGE_BIAS:.0%} of its "
-                "entropy"
-            )
-        estimates = self.estimates
-        return estimates.mutual[varying], estimates.factor_entropy[varying]
 
     def by_factor(self, values: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
         """The values of the varying factors by name."""
@@ -183,6 +153,37 @@ class Evidence:
     def named(self, factors: NDArray[np.intp]) -> str:
         """Factors as a note speaks of them."""
         return ", ".join(repr(self.all_data.names[k]) for k in factors)
+
+
+def constant_factors(evidence: Evidence) -> Iterator[str]:
+    """Remark: the factors that do not vary, which metrics leave out."""
+    constant = np.setdiff1d(np.arange(len(evidence.all_data.names)), evidence.varying)
+    if constant.size:
+        yield f"constant and left out: {evidence.named(constant)}"
+
+
+def distortions(evidence: Evidence) -> Iterator[str]:
+    """Remark: the varying factors whose mutual information the number of bins distorts.
+
+    No mutual information exceeds log(bins), and the plug-in estimate of independent variables is
+    about (bins - 1)(levels - 1) / 2N.
+    """
+    histogram, varying, bins = evidence.histogram, evidence.varying, evidence.bins
+    entropy = histogram.factor_entropy[varying]
+    capped = entropy > np.log(bins) + 1e-9
+    if capped.any():
+        yield (
+            f"{bins} bins cannot tell all levels of {evidence.named(varying[capped])} apart and "
+            "cap what a code can score; take more bins, or discrete=False for it"
+        )
+    bias = (bins - 1) * (np.array(histogram.levels)[varying] - 1) / (2 * histogram.n)
+    large = bias > _LARGE_BIAS * entropy
+    if large.any() and evidence.estimator == "plugin":
+        yield (
+            f"{histogram.n} rows are few for {bins} bins: mutual information with "
+            f"{evidence.named(varying[large])} is overestimated by over {_LARGE_BIAS:.0%} of its "
+            "entropy"
+        )
 
 
 def gather(
@@ -264,7 +265,7 @@ def _checked_active(active: Any, codes: int) -> str | NDArray[np.bool_]:
     mask = np.asarray(active)
     if mask.dtype != bool or mask.shape != (codes,):
         raise ValueError(
-            f"active takes None, 'informative' or {codes} bools, one a code, got "
+            f"active takes None, 'informative' or {codes} bools, one per code, got "
             f"{_validation.describe(active)}"
         )
     if not mask.any():

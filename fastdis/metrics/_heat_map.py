@@ -33,7 +33,7 @@ def draw(
     codes: Sequence[int],
     title: str,
 ) -> None:
-    """Write ``matrix (K, D)`` with a name a row and a code's number a column.
+    """Write ``matrix (K, D)`` with the name of every row and the code's number of every column.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastdis.metrics._counts.factor_pairs import pair_counts, pair_information
 from fastdis.metrics._counts.histogram import NO_INFORMATION
-from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._evidence import Evidence, constant_factors, distortions
 from fastdis.metrics._metric import Score
 
 Array = NDArray[np.float64]
@@ -136,8 +136,8 @@ class ArrayFormula:
             evidence.shared[key] = information_of(evidence, self.pairs)
         information: Information = evidence.shared[key]
         parts = self._parts(information, **options)
-        for text in () if self.remark is None else self.remark(evidence, information, parts):
-            evidence.note(text)
+        if self.remark is not None:
+            evidence.note(*self.remark(evidence, information, parts))
         if isinstance(parts, Parts):
             return _score(evidence, parts)
         return {name: _score(evidence, part) for name, part in parts.items()}
@@ -164,11 +164,11 @@ def information_of(evidence: Evidence, pairs: bool = False) -> Information:
     Raises
     ------
     ValueError
-        If all factors are constant, but for the published convention.
+        If all factors are constant, except under the published convention.
     """
     histogram, estimates = evidence.histogram, evidence.estimates
     if evidence.convention == "standard":
-        _ = evidence.information  # notes what the bins distort, and the constant factors
+        evidence.note(*constant_factors(evidence), *distortions(evidence))
     result = Information(
         estimates.mutual,
         estimates.factor_entropy,
@@ -245,3 +245,8 @@ def left_out(evidence: Evidence, _: Information, parts: Parts) -> Iterable[str]:
 def codes_named(evidence: Evidence, mask: Mask) -> str:
     """Codes as a note speaks of them."""
     return f"codes {', '.join(map(str, evidence.columns[mask]))}"
+
+
+def unknown_factors(information: Information) -> Any:
+    """Which factors ``(..., K)`` no code tells anything about."""
+    return information.mutual.max(axis=-1) < NO_INFORMATION

@@ -49,7 +49,7 @@ def joint_histogram(
         The number of bins, 2 to 65,536; None is 20; or :class:`Bins`: on a stated range, of
         equally many rows, or between given edges.
     discrete
-        Which factors keep their levels: True or False for all, or one bool a factor. With None
+        Which factors keep their levels: True or False for all, or one bool per factor. With None
         the kinds of a FactorTable decide: ``"continuous"`` factors are cut, and so are ordinal
         ones of more levels than ``bins``, as no binned code could tell them all. For a plain
         array its columns do: integers, bools and text are discrete, and so is a float column of

@@ -54,7 +54,7 @@ def evaluate(
     active
         Which codes are scored: None for all, dead ones as each metric says; ``"informative"`` for
         those that tell more about some factor than chance would (a G-test at 0.001 / K); or a
-        bool a code.
+        bool per code.
     seed
         For the metrics that draw rows or fit a model, and for the bootstrap.
     bootstrap

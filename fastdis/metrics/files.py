@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from fastdis import _files
 from fastdis.factors import FactorTable
 from fastdis.metrics._counts.bins import Bins
-from fastdis.metrics._counts.columns import Discrete, distinct
-from fastdis.metrics._counts.conventions import settled
 from fastdis.metrics.evaluation import evaluate
 from fastdis.metrics.scores import Scores
 
@@ -32,7 +30,7 @@ class Columns:
 
     values: NDArray[Any]
     names: tuple[str, ...]
-    whole: tuple[bool, ...]  # which columns held integers, bools or text
+    integers: tuple[bool, ...]  # which columns held integers, bools or text
 
 
 def evaluate_files(
@@ -64,11 +62,9 @@ def evaluate_files(
     TypeError, ValueError
         If a file is damaged, pickled or of another kind; else as :func:`evaluate`.
     """
-    values = read_factors(factors)
-    kept = _discrete(values, bins, convention) if discrete is None else discrete
     return evaluate(
-        values, read_codes(codes), metrics,
-        bins=bins, discrete=kept, convention=convention, **options,
+        read_factors(factors), read_codes(codes), metrics,
+        bins=bins, discrete=discrete, convention=convention, **options,
     )  # fmt: skip
 
 
@@ -87,8 +83,8 @@ def read_factors(path: str | Path) -> Any:
     if b"fastdis" in (table.schema.metadata or {}):
         return FactorTable.from_parquet(path)
     columns = _columns(path, table, "iufbU")
-    whole = tuple(column.dtype.kind in "iub" for column in columns)
-    return Columns(np.stack(columns, axis=1), tuple(table.column_names), whole)
+    integers = tuple(column.dtype.kind in "iub" for column in columns)
+    return Columns(np.stack(columns, axis=1), tuple(table.column_names), integers)
 
 
 def _columns(path: str | Path, table: pyarrow.Table, kinds: str) -> list[NDArray[Any]]:
@@ -105,17 +101,6 @@ def _columns(path: str | Path, table: pyarrow.Table, kinds: str) -> list[NDArray
             column = np.unique(column, return_inverse=True)[1]
         result.append(column)
     return result
-
-
-def _discrete(factors: Any, bins: int | Bins | None, convention: str) -> Discrete:
-    """Which columns keep their levels, where their common array cannot tell any more."""
-    if not isinstance(factors, Columns) or convention not in ("standard", "ubisoft"):
-        return None
-    limit = settled(bins, None, convention)[0].count
-    return [
-        whole or distinct(column, limit) is not None
-        for whole, column in zip(factors.whole, factors.values.T, strict=True)
-    ]
 
 
 def _is_table(name: str, path: str | Path) -> bool:

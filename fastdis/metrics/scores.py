@@ -32,7 +32,7 @@ class Scores(Mapping[str, float]):
     names : K texts
         The factors.
     codes : D integers
-        The columns of the codes that were scored: all, but for those that ``active`` left out.
+        The columns of the codes that were scored: all except those that ``active`` left out.
     mutual_information : (K, D) float64
         In nats, factors by codes under every convention; the plug-in estimate.
     active : (D,) bool
@@ -88,34 +88,36 @@ class Scores(Mapping[str, float]):
         }
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> Scores:
-        """The Scores that :meth:`to_dict` told, also by way of JSON.
+    def from_dict(cls, stored: Mapping[str, Any]) -> Scores:
+        """The Scores that :meth:`to_dict` gave, also by way of JSON.
 
         Raises
         ------
         KeyError, TypeError, ValueError
             If it is something else.
         """
-        if not isinstance(told["details"], Mapping) or not isinstance(told["intervals"], Mapping):
+        if not isinstance(stored["details"], Mapping) or not isinstance(
+            stored["intervals"], Mapping
+        ):
             raise TypeError(
-                "told takes what Scores.to_dict gives, got details or intervals of another kind"
+                "stored takes what Scores.to_dict gives, got details or intervals of another kind"
             )
         return cls(
-            details={name: _score(parts) for name, parts in told["details"].items()},
-            convention=str(told["convention"]),
-            bins=int(told["bins"]),
-            binning=str(told["binning"]),
-            estimator=str(told["estimator"]),
-            n=int(told["n"]),
-            names=tuple(told["factors"]),
-            codes=tuple(map(int, told["codes"])),
-            mutual_information=np.array(told["mutual_information"], np.float64),
-            active=np.array(told["active"], bool),
-            warnings=tuple(told["warnings"]),
+            details={name: _score(parts) for name, parts in stored["details"].items()},
+            convention=str(stored["convention"]),
+            bins=int(stored["bins"]),
+            binning=str(stored["binning"]),
+            estimator=str(stored["estimator"]),
+            n=int(stored["n"]),
+            names=tuple(stored["factors"]),
+            codes=tuple(map(int, stored["codes"])),
+            mutual_information=np.array(stored["mutual_information"], np.float64),
+            active=np.array(stored["active"], bool),
+            warnings=tuple(stored["warnings"]),
             intervals={
-                name: (float(low), float(high)) for name, (low, high) in told["intervals"].items()
+                name: (float(low), float(high)) for name, (low, high) in stored["intervals"].items()
             },
-            confidence=float(told["confidence"]),
+            confidence=float(stored["confidence"]),
         )
 
     def to_json(self, path: str | Path) -> None:
@@ -129,7 +131,7 @@ class Scores(Mapping[str, float]):
         _files.write_json(path, self.to_dict())
 
     def to_parquet(self, path: str | Path) -> None:
-        """Write a table of one row a number, beside and renamed.
+        """Write a table of one row per number, beside and renamed.
 
         The columns are ``metric``, ``part`` (``"score"``, ``"low"``, ``"high"``, ``"factor"`` or
         ``"code"``), ``of`` (the name of the factor, the column of the code, else empty) and
@@ -143,8 +145,8 @@ class Scores(Mapping[str, float]):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        told = self.to_dict()
-        about = {key: told[key] for key in told.keys() - {"scores", "intervals", "details"}}
+        stored = self.to_dict()
+        about = {key: stored[key] for key in stored.keys() - {"scores", "intervals", "details"}}
         columns = dict(zip(("metric", "part", "of", "value"), zip(*self._rows(), strict=True),
                            strict=True))  # fmt: skip
         table = pa.table({name: list(column) for name, column in columns.items()})

@@ -1,4 +1,4 @@
-"""Encoders, decoders and variational auto-encoders, one file a family.
+"""Encoders, decoders and variational auto-encoders, one file per family.
 
 Every VAE has ``encode(x) -> (mean, logvar)``, ``decode(z) -> x_hat`` and
 ``forward(x) -> (x_hat, mean, logvar, z)``; ``x`` is ``(B, C, F, frames)`` float32.
@@ -75,7 +75,7 @@ def build(
     ------
     TypeError, ValueError
         If ``name`` is unknown, or an option does not fit the model. Of input shapes, ``"conv3"``
-        and ``"conv4"`` take multiples of 8 and 16 alone, the others any.
+        and ``"conv4"`` take only multiples of 8 and 16, the others any.
 
     Examples
     --------

@@ -19,7 +19,7 @@ class Flattening(nn.Module):
     shape
         ``(C, F, frames)``.
     order
-        ``"row"``, ``"column"`` or ``"hilbert"``, as :func:`fastdis.features.flatten_order` has it.
+        ``"row"``, ``"column"`` or ``"hilbert"``, see :func:`fastdis.features.flatten_order`.
 
     Raises
     ------
@@ -33,9 +33,9 @@ class Flattening(nn.Module):
     def __init__(self, shape: Sequence[int], order: str) -> None:
         super().__init__()
         self.shape, self.name = tuple(shape), _validation.choice("flatten", order, ORDERS)
-        if order != "row":  # in which the cells lie anyway
+        if order != "row":  # the order of the memory
             cells = torch.from_numpy(flatten_order(self.shape[1:], order).copy())
-            # Known from the options: no part of what is saved.
+            # The options determine these, so checkpoints do not hold them.
             self.register_buffer("order", cells, persistent=False)
             self.register_buffer("places", torch.argsort(cells), persistent=False)
 

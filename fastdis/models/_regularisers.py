@@ -1,7 +1,7 @@
-"""Batch normalisation and dropout that come out alike however a model is trained.
+"""Batch normalisation and dropout that give the same result however a model is trained.
 
-Alone, beside others on threads, or as one of a stack; stopped and gone on with; in any memory
-format: what they do is a function of the weights and buffers of the model and of the batch.
+Alone, on threads beside other models, or in a stack; after a stop; in any memory format: they are
+functions of the weights and buffers of the model and of the batch, and of nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class BatchNorm(nn.Module):
     """Batch normalisation of each channel of ``(B, C, ...)`` (Ioffe and Szegedy 2015).
 
     As ``torch.nn.BatchNorm2d``: training normalises by the batch and keeps running statistics,
-    which evaluation normalises by. A batch with a single value a channel (one clip, a map of one
+    which evaluation normalises by. A batch with a single value per channel (one clip, a map of one
     cell) has no variance: it is normalised by the running statistics, and leaves them alone.
     """
 
@@ -49,19 +49,19 @@ class BatchNorm(nn.Module):
 class ChannelDropout(nn.Module):
     """Dropout of whole channels of ``(B, C, ...)`` (Tompson et al. 2015).
 
-    Neighbours in a map say nearly the same, so that dropping single values would hide little. Which
-    channels go is a hash of a key, drawn once from torch's generator, of the number of the pass and
-    of the place in the batch; both are buffers, saved with the weights.
+    Neighbours in a map are correlated, so that dropping single values would remove little. A hash
+    decides which channels are dropped: of a key, drawn once from torch's generator, of the number
+    of the pass, and of the place in the batch. Key and number are buffers, saved with the weights.
 
     Parameters
     ----------
     share
-        Of the channels, in [0, 1); the others are divided by ``1 - share``.
+        Share of the channels that are dropped, in [0, 1); the others are divided by ``1 - share``.
 
     Raises
     ------
     TypeError, ValueError
-        If it is another number, or none.
+        If ``share`` is not a number in this range.
     """
 
     key: Tensor
@@ -92,7 +92,7 @@ class ChannelDropout(nn.Module):
 def _mixed(values: Tensor) -> Tensor:
     """Non-negative int64 -> 32 bits each of which depends on all of the low 32 (by Mueller).
 
-    No product reaches 2**63: signed overflow would be the machine's to define.
+    No product reaches 2**63: signed overflow is undefined.
     """
     values = values & _ALL
     for _ in range(2):

@@ -2,7 +2,7 @@
 
 e_tj = v^T tanh(W s_t + U h_j), a_t = softmax_j(e_t), c_t = sum_j a_tj z_j, after Bahdanau, Cho and
 Bengio, "Neural Machine Translation by Jointly Learning to Align and Translate" (2015), A.1.2. All
-scores are one expression: no state that a context fed asks for the next one.
+scores are one expression: none depends on an earlier context.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class AttentionVAE(VAE):
     log-variances. Side by side they are the code ``(B, D)``: code ``j * D / positions + i`` is
     latent i of stretch j.
 
-    The decoder asks for each frame where in that sequence to look,
+    For each frame the decoder attends to that sequence,
 
     .. math:: e_{tj} = v^\top \tanh(W s_t + U h_j), \quad a_t = \mathrm{softmax}_j(e_t), \quad
               c_t = \sum_j a_{tj} z_j
@@ -43,14 +43,14 @@ class AttentionVAE(VAE):
     It is after the attention RNN of Bedoya, Grumiaux, Najnudel, Raibaud and Wetzel, "Disentangling
     variation factors in audio samples", section 5, a PyTorch version of a Keras attention decoder.
     The cell there asks with its own state, s_t = what the contexts of all frames before t made of
-    it: attention and recurrence have to be computed step by step. Here the question knows the time
-    and the code but not what has been decoded, so that all scores are one expression, and both
+    it: attention and recurrence have to be computed step by step. Here the query depends on the
+    time and the code, not on what has been decoded, so that all scores are one expression, and both
     recurrences are one call each. What that costs: attention cannot react to the decoder's state.
     As the decoder is deterministic given the code, that state is itself a function of the code and
     of t; but of another form.
 
-    Weights begin as Keras has them: Glorot's uniform for inputs, orthogonal for the recurrence, 1
-    for the forget gates' biases.
+    Weights are initialised as in Keras: Glorot's uniform for inputs, orthogonal for the recurrence,
+    1 for the forget gates' biases.
 
     Parameters
     ----------
@@ -248,13 +248,13 @@ def _positions(positions: int | None, latent_dim: int, steps: int) -> int:
     fits = [n for n in range(1, min(latent_dim, steps) + 1) if latent_dim % n == 0]
     if positions is None:
         return max(n for n in fits if n <= MOST_POSITIONS)
-    told = _validation.integer("positions", positions)
-    if told not in fits:
+    count = _validation.integer("positions", positions)
+    if count not in fits:
         raise ValueError(
             f"positions takes one of {', '.join(map(str, fits))}, the divisors of latent_dim "
-            f"{latent_dim} up to the {steps} steps, got {told}"
+            f"{latent_dim} up to the {steps} steps, got {count}"
         )
-    return told
+    return count
 
 
 def _stretches(positions: int, steps: int) -> Tensor:

@@ -97,8 +97,8 @@ class CNNVAE(VAE):
         return [BatchNorm(channels), ChannelDropout(self.dropout), nn.ReLU()]
 
     def _own_options(self) -> dict[str, Any]:
-        told = {"dropout": self.dropout, "output": self.output}
-        return {"channels": list(self.channels), "hidden": list(self.hidden), **told}
+        options = {"dropout": self.dropout, "output": self.output}
+        return {"channels": list(self.channels), "hidden": list(self.hidden), **options}
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.encoder(x)
@@ -122,7 +122,7 @@ def _halving(size: Sequence[int]) -> dict[str, Any]:
 
 def _doubling(n_in: int, n_out: int, size: Sequence[int], *, bias: bool) -> nn.Module:
     """The transpose of :func:`_halving`: from half of ``size``, rounded up, to ``size``."""
-    told = _halving(size)
+    geometry = _halving(size)
     # Of n cells and stride 2 it makes 2 n - 1, and as many more as are missing.
-    missing = tuple((n - 1) % stride for n, stride in zip(size, told["stride"], strict=True))
-    return nn.ConvTranspose2d(n_in, n_out, **told, output_padding=missing, bias=bias)
+    missing = tuple((n - 1) % stride for n, stride in zip(size, geometry["stride"], strict=True))
+    return nn.ConvTranspose2d(n_in, n_out, **geometry, output_padding=missing, bias=bias)

@@ -18,16 +18,16 @@ from fastdis.models._flattening import Flattening
 from fastdis.models.mlp_vae import dense
 from fastdis.models.vae import VAE, output_layer, sizes
 
-# Audio swings about zero, and a ReLU passes one side alone: after as long, 100 epochs of 684 clips
-# of the additive toy set, it left 0.88 of their variance unexplained, and this 0.47 (one seed).
+# Audio has both signs, and a ReLU passes one. After 100 epochs of 684 clips of the additive toy set
+# a ReLU left 0.88 of the variance unexplained, and this slope 0.47 (one seed).
 NEGATIVE_SLOPE = 0.2
 
 
 class Conv1dVAE(VAE):
     """A VAE of convolutions along a sequence: samples of audio, or cells of a flattened map.
 
-    Convolutions with strides shorten the sequence; residual blocks with dilations, where there are
-    any, then widen what each of its steps sees; dense layers lead on to the code. All activations
+    Convolutions with strides shorten the sequence; residual blocks with dilations, if there are
+    any, then widen its receptive field; dense layers lead on to the code. All activations
     a(x) are leaky ReLUs of slope 0.2. The decoder mirrors it: dense layers, the blocks with their
     dilations in reverse, transposed convolutions that end at exactly the lengths that the encoder
     came from. Any ``input_shape`` will do: the channels of a map stay apart, and its cells follow
@@ -35,7 +35,7 @@ class Conv1dVAE(VAE):
 
     A block is x + W2 a(W1 a(x)) with a dilated W1 and a W2 of one step. It looks both ways:
     WaveNet's filters see the past alone because they predict the next sample, which nothing here
-    does; nor are there its gates, which would double the work.
+    does; and its gates, which would double the work, are left out.
 
     By name there are ``"conv1d"``, whose steps before the dense layers see 169 samples each, and
     ``"conv1d_dilated"``, whose three blocks with dilations 1, 2 and 4 widen that to 1,877.
@@ -49,7 +49,7 @@ class Conv1dVAE(VAE):
     channels
         Output channels of each convolution with a stride.
     kernel_size
-        Of all convolutions, odd and not below the largest stride, lest samples be skipped.
+        Of all convolutions, odd and not below the largest stride, so that no sample is skipped.
     strides
         One for each of ``channels``. A sequence of n steps has ceil(n / stride) afterwards.
     dilations

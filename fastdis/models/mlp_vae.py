@@ -73,8 +73,8 @@ class MLPVAE(VAE):
         )
 
     def _own_options(self) -> dict[str, Any]:
-        told = {"flatten": self.flattening.name, "output": self.output}
-        return {"hidden": list(self.hidden), **told}
+        options = {"flatten": self.flattening.name, "output": self.output}
+        return {"hidden": list(self.hidden), **options}
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         hidden = self.encoder(self.flattening(x).flatten(1))

@@ -1,4 +1,4 @@
-"""What every VAE here shares: checks of its sizes, the bounded posterior, its sampling."""
+"""The base class of VAEs: checks of sizes, the bounded posterior, its sampling."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sizes(name: str, values: Any, fewest: int = 1) -> tuple[int, ...]:
     Raises
     ------
     TypeError, ValueError
-        If it is no sequence, too short, or one of them is not a positive integer.
+        If ``values`` is no sequence, too short, or holds something else than positive integers.
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise TypeError(f"{name} takes a sequence of sizes, got {_validation.describe(values)}")
@@ -33,12 +33,12 @@ def sizes(name: str, values: Any, fewest: int = 1) -> tuple[int, ...]:
 
 
 def output_layer(output: str) -> nn.Module:
-    """What a decoder ends with: a mean in (0, 1), in (-1, 1), or anywhere.
+    """The last layer of a decoder, for a mean in (0, 1), in (-1, 1), or of any size.
 
     Raises
     ------
     TypeError, ValueError
-        If ``output`` is none of them.
+        If ``output`` is unknown.
     """
     return OUTPUTS[_validation.choice("output", output, OUTPUTS)]()
 
@@ -46,8 +46,8 @@ def output_layer(output: str) -> nn.Module:
 class VAE(nn.Module):
     """An encoder to a Gaussian posterior, and a decoder to the mean of p(x|z).
 
-    A subclass gives ``_posterior``, ``decode`` and ``_own_options``, and is built by its registered
-    name: :func:`fastdis.models.build`.
+    A subclass defines ``_posterior``, ``decode`` and ``_own_options``, and is built by its
+    registered name: :func:`fastdis.models.build`.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class VAE(nn.Module):
     def forward(
         self, x: Tensor, noise: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """``x`` -> ``(x_hat, mean, logvar, z)`` with one code a row, sampled by ``noise``."""
+        """``x`` -> ``(x_hat, mean, logvar, z)`` with ``z`` sampled by ``noise``."""
         mean, logvar = self.encode(x)
         z = self.sample(mean, logvar, noise)
         return self.decode(z), mean, logvar, z

@@ -52,7 +52,7 @@ def clips(name: str, value: Any, device: torch.device | None = None) -> tuple[Te
     if value.ndim not in (1, 2):
         raise ValueError(f"{name} takes 1 or 2 dimension(s), got shape {tuple(value.shape)}")
     if value.shape[-1] == 0:
-        raise ValueError(f"{name} takes at least one sample a clip, got none")
+        raise ValueError(f"{name} takes at least one sample per clip, got none")
     _on_device(name, value, device)
     audio = value.float()
     return (audio[None], True) if audio.ndim == 1 else (audio, False)
@@ -129,7 +129,7 @@ def in_chunks(
 def product(a: Tensor, b: Tensor) -> Tensor:
     """The float32 matrix product in full precision, whatever autocast or the user's settings say.
 
-    Where torch was told to round float32 factors to TF32 or bfloat16, it is taken in float64.
+    Where torch is set to round float32 factors to TF32 or bfloat16, it is taken in float64.
     """
     try:
         full = torch.get_float32_matmul_precision() == "highest"

@@ -5,8 +5,8 @@ With t = t0 + t1, a partial is the imaginary part of a product of two phasors,
     amplitude exp(-decay t) sin(2 pi frequency t + phase) = Im(Z(t0) W(t1)),
     Z = amplitude exp(-decay t0 + i (2 pi frequency t0 + phase)),  W = exp((2 pi i f - decay) t1),
 
-so that the samples of a clip, laid out as a block a row, are [Re Z, Im Z] [Im W; Re W]: the sum
-over the partials is the inner dimension, and sines are taken at the blocks' ends alone.
+so that the samples of a clip, laid out with one block per row, are [Re Z, Im Z] [Im W; Re W]: the
+sum over the partials is the inner dimension, and sines are only taken at the blocks' ends.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Additive(Module):
         )
 
     def _sum(self, frequency: Tensor, amplitude: Tensor, decay: Tensor, phase: Tensor) -> Tensor:
-        # Just short of the limit, lest rounding let in a partial at the limit.
+        # Just short of the limit, so that rounding lets in no partial at the limit.
         muted = frequency >= self.sample_rate / 2 * (1 - 1e-12)
         amplitude = amplitude.masked_fill(muted, 0).float()[:, :, None]
         real_part, imaginary = _phasors(frequency, decay, phase / (2 * math.pi), self.block)

@@ -29,7 +29,7 @@ class CQT(Module):
     """Constant-Q transform: :func:`fastdis.features.cqt` as a module.
 
     Differentiable in ``y``. The filters are computed for each new length of clips, and kept for
-    the last four; they take ``2 n_bins`` bytes a sample of a clip, up to 65,536 samples of it.
+    the last four; they take ``2 n_bins`` bytes per sample of a clip, up to 65,536 samples of it.
 
     Parameters
     ----------

@@ -157,7 +157,7 @@ class Oscillator(Module):
 
     def _series(self, shape: Tensor, frequency: Tensor, amplitude: Tensor, phase: Tensor) -> Tensor:
         u = self._half_turns(frequency, phase, 0.0)
-        # Just short of the limit, lest rounding let in a harmonic at the limit.
+        # Just short of the limit, so that rounding lets in no harmonic at the limit.
         ratio = self.effective_rate / 2 / frequency.detach().abs() * (1 - 1e-12)
         harmonics = (ratio.ceil() - 1).clamp(0, waveforms.MOST_HARMONICS)
         sawtooth, triangle = shape == _SAWTOOTH, shape == _TRIANGLE

@@ -124,7 +124,7 @@ class MelSpectrogram(_Framed):
     Differentiable in ``y``; where a magnitude is zero, its gradient is taken as zero. Batches are
     worked through in chunks of whole clips, so that the memory beyond input and output stays below
     1 GB for clips of up to 5 million samples with the default framing. One clip takes about ``24
-    n_fft / hop_length`` bytes a sample, half that where no gradient is asked for.
+    n_fft / hop_length`` bytes per sample, half that where no gradient is needed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Objectives of variational auto-encoders: what a model's outputs cost, term by named term.
+"""Objectives of variational auto-encoders: the loss of a model's outputs as named terms.
 
 ``protocol="corrected"`` follows the paper that introduced an objective: a log-likelihood and a KL
 divergence, both summed over an item and averaged over the batch. Four of them are written twice:
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastdis import _validation
-from fastdis.objectives.base import PROTOCOLS, Objective, Rows, at_least_float32
+from fastdis.objectives.base import PROTOCOLS, Objective, Reduction, at_least_float32
 from fastdis.objectives.divergences import (
     gaussian_kl,
     kl_between,
@@ -37,11 +37,13 @@ from fastdis.objectives.weak import AdaGVAE, free_codes, with_shared_codes
 __all__ = [
     "DIPVAEI", "DIPVAEII", "ELBO", "LIKELIHOODS", "PROTOCOLS", "SCHEDULES", "TITLES", "VAE",
     "VARIANCE", "AdaGVAE", "AnnealedVAE", "BetaTCVAE", "BetaVAE", "Discriminator", "FactorVAE",
-    "InfoVAE", "Objective", "Rows", "at_least_float32", "build", "covariance", "cyclical",
-    "free_codes", "gaussian_kl", "kl_between", "kl_decomposition", "kl_divergence", "linear",
-    "log_density", "log_variance", "names", "permute_codes", "reconstruction", "squared_mmd",
-    "stratified_log_weights", "with_shared_codes",
+    "InfoVAE", "Objective", "Reduction", "Rows", "at_least_float32", "build", "covariance",
+    "cyclical", "free_codes", "gaussian_kl", "kl_between", "kl_decomposition", "kl_divergence",
+    "linear", "log_density", "log_variance", "names", "permute_codes", "reconstruction",
+    "squared_mmd", "stratified_log_weights", "with_shared_codes",
 ]  # fmt: skip
+
+Rows = Reduction  # its former name
 
 _REGISTRY: dict[str, Callable[..., Objective]] = {
     "vae": VAE,

@@ -1,4 +1,4 @@
-"""What every objective is: named terms of one batch, and how the clips of a batch become a cost."""
+"""The base class of objectives, and how the costs of the clips of a batch are reduced to one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fastdis import _validation
 PROTOCOLS = ("published", "sound")  # as files and ``objective.protocol`` hold them
 
 
-class Rows:
-    """The clips of one batch: how their costs become one, and where their codes come together.
+class Reduction:
+    """How the costs of the clips of a batch are reduced to one, and their codes are gathered.
 
-    Here all of them are in one process. Where a batch is split over processes, training puts
-    another one in its place, so that an objective is written once.
+    This one is for a batch that is whole in one process. For a batch that is split over processes
+    training sets another one, so that an objective is written once.
     """
 
     def mean(self, costs: Tensor) -> Tensor:
@@ -34,11 +34,12 @@ class Rows:
         return codes
 
     def share(self, codes: Tensor) -> Tensor:
-        """What of the whole batch's codes is this process's."""
+        """This process's clips of the whole batch's codes."""
         return codes
 
-    def halves(self, size: int) -> tuple[tuple[slice, Rows], tuple[slice, Rows]]:
-        """Two halves of a batch of which ``size`` clips are here: where each lies, and its rows.
+    def halves(self, size: int) -> tuple[tuple[slice, Reduction], tuple[slice, Reduction]]:
+        """Two halves of a batch of which ``size`` clips are here: where each lies, and its
+        reduction.
 
         The last clip of an odd batch is in neither.
         """
@@ -47,33 +48,33 @@ class Rows:
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Half precision as float32; float64 stays."""
+    """Half precision converted to float32; float64 stays."""
     return values if values.dtype == torch.float64 else values.float()
 
 
 class Objective(nn.Module, ABC):
-    """What a batch costs: ``objective(model, x) -> terms``.
+    """The loss of a batch as named terms: ``objective(model, x) -> terms``.
 
     ``terms["loss"]`` is the sum of the other terms. A ``terms["discriminator"]``, where there is
     one, is the loss of the objective's own network; it is minimised beside ``"loss"`` and is not
     part of it.
 
-    A subclass gives :meth:`costs`. Numbers that weigh its terms are buffers named as the options,
-    so that objectives that differ in them alone can be stacked and trained in one step; what it
-    computes per clip goes through ``self.rows``, and all that is random comes from the noise.
+    A subclass defines :meth:`costs`. The weights of its terms are buffers named as the options, so
+    that objectives that differ in these weights alone can be stacked and trained as one. Costs per
+    clip are reduced by ``self.reduction``, and every random number comes from ``noise``.
 
     Attributes
     ----------
     protocols : tuple of str
-        Those that it has been written by.
+        The protocols that it has: ``"sound"`` or ``"published"``.
     smallest_batch : int
         The fewest items a batch may hold.
     draws : int
-        Standard normal numbers that it takes a code and clip.
+        Standard normal numbers per code and clip that it takes.
     pairs : bool
         Whether the second half of a batch holds a partner for each clip of the first half.
-    rows : Rows
-        Of the batch.
+    reduction : Reduction
+        Reduces costs per clip to one of the batch; ``rows`` is its former name.
     options : dict
         Plain values from which :func:`build` makes the same objective.
 
@@ -99,15 +100,24 @@ class Objective(nn.Module, ABC):
             )
         self.name, self.protocol, self.options = name, protocol, options
         self.n_data = 1
-        self.rows = Rows()
+        self.reduction = Reduction()
+
+    @property
+    def rows(self) -> Reduction:
+        """The former name of :attr:`reduction`."""
+        return self.reduction
+
+    @rows.setter
+    def rows(self, reduction: Reduction) -> None:
+        self.reduction = reduction
 
     def prepare(self, latent_dim: int, n_data: int) -> None:
-        """Take the size D of the code and the number N of training items; before the first step."""
+        """Set the size D of the code and the number N of training items, before the first step."""
         self.n_data = n_data
 
     @property
     def anneals(self) -> bool:
-        """Whether a weight depends on the step, so that losses at two steps do not compare."""
+        """Whether a weight depends on the step: then losses at two steps are not comparable."""
         return False
 
     @property
@@ -132,7 +142,7 @@ class Objective(nn.Module, ABC):
         noise
             Standard normal ``(draws, B, D)``; drawn from torch's generator by default.
         step
-            Steps taken before this one, which weights that are annealed depend on.
+            Number of steps before this one, on which annealed weights depend.
 
         Returns
         -------
@@ -155,19 +165,19 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def costs(self, model: Any, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
-        """The terms of :meth:`forward` but ``"loss"``, each times its weight."""
+        """The terms of :meth:`forward` except ``"loss"``, each times its weight."""
 
     def _weight(
         self, name: str, value: float, minimum: float = 0.0, maximum: float = math.inf
     ) -> float:
-        """A number that weighs a term, checked, as the option and the float32 buffer ``name``."""
+        """Check the weight of a term; store it as the option and as the float32 buffer ``name``."""
         number = _validation.number(name, value, minimum=minimum, maximum=maximum)
         self.options[name] = number
         self.register_buffer(name, torch.tensor(number), persistent=False)
         return number
 
     def _count(self, name: str, value: int, minimum: int = 1) -> int:
-        """A number of steps, checked, as the option and the buffer ``name``."""
+        """Check a number of steps; store it as the option and as the buffer ``name``."""
         number = _validation.integer(name, value, minimum)
         self.options[name] = number
         self.register_buffer(name, torch.tensor(number), persistent=False)
@@ -175,12 +185,12 @@ class Objective(nn.Module, ABC):
 
 
 def enough(items: int, smallest: int, most: float = math.inf, what: str = "a batch") -> None:
-    """An error if a batch, or a half of it, holds fewer items than an estimate takes, or more.
+    """Check the number of items of a batch, or of half a batch.
 
     Raises
     ------
     ValueError
-        Says how many.
+        If there are fewer items than the estimate takes, or more.
     """
     if not smallest <= items <= most:
         takes = f"{smallest} to n_data = {most}" if most < math.inf else f"at least {smallest}"

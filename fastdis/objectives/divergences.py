@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastdis.objectives.base import Rows, at_least_float32, enough
+from fastdis.objectives.base import Reduction, at_least_float32, enough
 
 
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
@@ -21,14 +21,14 @@ def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
 
 
 def kl_divergence(
-    mean: Tensor, logvar: Tensor, rows: Rows | None = None, free_bits: Tensor | None = None
+    mean: Tensor, logvar: Tensor, rows: Reduction | None = None, free_bits: Tensor | None = None
 ) -> Tensor:
     """KL(q(z|x) || N(0, I)) in nats, summed over codes and averaged over the batch, in float32.
 
     With ``free_bits`` the sum over codes of max(free_bits, mean over the batch): below so many nats
     a code is free (Kingma et al. 2016, eq. 15, with each code as a group).
     """
-    rows = rows or Rows()
+    rows = rows or Reduction()
     each = gaussian_kl(mean, logvar)
     if free_bits is None:
         return rows.mean(each.sum(dim=1))
@@ -79,9 +79,9 @@ def kl_decomposition(
     Chen et al. (2018), eq. 2, from the posteriors of one batch of B >= 2 by minibatch-weighted
     (``"mws"``) or minibatch-stratified sampling (``"mss"``). Stratified weights sum to 1. Weighted
     ones are 1 / (N B) and sum to 1 / N, so that each log density but the posterior's is low by
-    log N: where many posteriors of the batch reach a code, ``"mws"`` tells a mutual information
+    log N: where many posteriors of the batch reach a code, ``"mws"`` gives a mutual information
     that is high by log N, a total correlation that is high by (D - 1) log N, and a dimension-wise
-    KL that is low by D log N. Gradients and the sum of the three are not touched.
+    KL that is low by D log N. Gradients and the sum of the three are right.
 
     Raises
     ------

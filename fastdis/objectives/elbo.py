@@ -1,6 +1,6 @@
-"""The evidence lower bound, what its objectives share, and the plain ones: VAE, beta-VAE, capacity.
+"""The evidence lower bound (ELBO) and its options; VAE, beta-VAE and annealed VAE.
 
-An ELBO is a likelihood and a KL divergence; how either is written is an option of all of them.
+An ELBO is a reconstruction by a likelihood, and a KL divergence.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fastdis import _validation
 from fastdis.objectives import schedules
-from fastdis.objectives.base import PROTOCOLS, Objective, Rows
+from fastdis.objectives.base import PROTOCOLS, Objective, Reduction
 from fastdis.objectives.divergences import gaussian_kl, kl_divergence
 from fastdis.objectives.likelihoods import FLOOR, LIKELIHOODS, VARIANCE, raw_of, reconstruction
 
@@ -27,14 +27,14 @@ class Fit(TypedDict, total=False):
 
 
 class Annealing(Fit, total=False):
-    """And of the weight that the KL divergence has as training goes on."""
+    """Options of the likelihood, and of the weight of the KL divergence."""
 
     kl_schedule: str
     kl_steps: int | None
 
 
 class Shared(Annealing, total=False):
-    """And of what of it is free."""
+    """Options of the likelihood, of the weight of the KL divergence, and its free bits."""
 
     free_bits: float
 
@@ -66,7 +66,7 @@ class ELBO(Objective):
         ``kl_steps`` steps (Bowman et al. 2016); ``"cyclical"``, in cycles of ``kl_steps`` steps
         (Fu et al. 2019).
     kl_steps
-        An integer for these two; None for a constant weight.
+        An integer for a linear or cyclical schedule; None for a constant weight.
     free_bits
         Nats of KL that each code has for free, as a mean over the batch (Kingma et al. 2016).
 
@@ -77,7 +77,7 @@ class ELBO(Objective):
         reference code and ``protocol="published"``.
     """
 
-    shared: tuple[str, ...] = tuple(_DEFAULTS)  # those that a subclass takes
+    shared: tuple[str, ...] = tuple(_DEFAULTS)  # the options that a subclass takes
     variance: Tensor | None
     raw_variance: nn.Parameter | None
     kl_steps: Tensor
@@ -87,16 +87,16 @@ class ELBO(Objective):
         super().__init__(name, protocol)
         for key in options:
             _validation.choice(f"options of {name!r}", key, self.shared)
-        told = {key: options.get(key, _DEFAULTS[key]) for key in self.shared}
-        self._set_likelihood(told["likelihood"], told["variance"])
-        if "kl_schedule" in told:
-            self._set_schedule(told["kl_schedule"], told["kl_steps"])
+        settings = {key: options.get(key, _DEFAULTS[key]) for key in self.shared}
+        self._set_likelihood(settings["likelihood"], settings["variance"])
+        if "kl_schedule" in settings:
+            self._set_schedule(settings["kl_schedule"], settings["kl_steps"])
         self.register_buffer("free_bits", None)
-        if _validation.number("free_bits", told.get("free_bits", 0.0), minimum=0.0) > 0.0:
-            self._weight("free_bits", told["free_bits"])
-        self.options = {key: self.options.get(key, told[key]) for key in told}
+        if _validation.number("free_bits", settings.get("free_bits", 0.0), minimum=0.0) > 0.0:
+            self._weight("free_bits", settings["free_bits"])
+        self.options = {key: self.options.get(key, settings[key]) for key in settings}
         if protocol == "published":
-            self._hold_to_the_reference()
+            self._check_published_options()
 
     def _set_likelihood(self, likelihood: str, variance: float) -> None:
         self.likelihood = _validation.choice("likelihood", likelihood, LIKELIHOODS)
@@ -127,21 +127,23 @@ class ELBO(Objective):
         else:  # a cycle takes two steps, as the weight of its first is 0
             self._count("kl_steps", steps, 2 if schedule == "cyclical" else 1)  # type: ignore[arg-type]
 
-    def _hold_to_the_reference(self) -> None:
+    def _check_published_options(self) -> None:
         for key, value in self.options.items():
             if key != "variance" and value != _DEFAULTS[key]:
                 raise ValueError(
-                    f"protocol 'published' takes {key} {_DEFAULTS[key]!r} alone, as the reference "
+                    f"protocol 'published' takes {key} {_DEFAULTS[key]!r} only, as the reference "
                     f"code, got {value!r}"
                 )
 
-    def _reconstruction(self, x: Tensor, x_hat: Tensor, rows: Rows | None = None) -> Tensor:
-        """The cost of the reconstruction of these rows, a scalar."""
-        rows = rows or self.rows
+    def _reconstruction(
+        self, x: Tensor, x_hat: Tensor, reduction: Reduction | None = None
+    ) -> Tensor:
+        """The cost of the reconstruction of these clips, a scalar."""
+        reduction = reduction or self.reduction
         if self.protocol == "published":
-            return reconstruction(x, x_hat, self.protocol, rows=rows)
+            return reconstruction(x, x_hat, self.protocol, rows=reduction)
         spread = self.variance if self.raw_variance is None else self.raw_variance
-        return LIKELIHOODS[self.likelihood](x, x_hat, spread, rows)
+        return LIKELIHOODS[self.likelihood](x, x_hat, spread, reduction)
 
     @property
     def anneals(self) -> bool:
@@ -154,9 +156,13 @@ class ELBO(Objective):
             return cost
         return schedules.RISING[self.kl_schedule](step, self.kl_steps) * cost
 
-    def _kl(self, mean: Tensor, logvar: Tensor, step: Tensor, rows: Rows | None = None) -> Tensor:
-        """The KL divergence of these rows, a scalar, with its free bits and annealed."""
-        return self._annealed(kl_divergence(mean, logvar, rows or self.rows, self.free_bits), step)
+    def _kl(
+        self, mean: Tensor, logvar: Tensor, step: Tensor, reduction: Reduction | None = None
+    ) -> Tensor:
+        """The KL divergence of these clips, a scalar, with its free bits and annealed."""
+        return self._annealed(
+            kl_divergence(mean, logvar, reduction or self.reduction, self.free_bits), step
+        )
 
 
 class VAE(ELBO):
@@ -223,7 +229,7 @@ class AnnealedVAE(ELBO):
         """Terms ``reconstruction`` and ``kl`` (gamma times its distance from C)."""
         x_hat, mean, logvar, _ = model(x, noise[0])
         capacity = self.capacity * schedules.linear(step, self.steps)
-        divergence = self.rows.gather(gaussian_kl(mean, logvar)).sum(dim=1).mean()
+        divergence = self.reduction.gather(gaussian_kl(mean, logvar)).sum(dim=1).mean()
         return {
             "reconstruction": self._reconstruction(x, x_hat),
             "kl": self.gamma * (divergence - capacity).abs(),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fastdis.objectives.base import Rows, at_least_float32
+from fastdis.objectives.base import Reduction, at_least_float32
 
 # Of features in [0, 1]; it sets what a nat of KL weighs. Picked from 0.01, 0.03, 0.1, 0.3 and 1 on
 # SynTone (8 codes, 6 epochs, one seed): at 0.1 a VAE keeps every code open and beta = 4 closes
@@ -32,24 +32,24 @@ def reconstruction(
     x_hat: Tensor,
     protocol: str,
     variance: float | Tensor = VARIANCE,
-    rows: Rows | None = None,
+    rows: Reduction | None = None,
 ) -> Tensor:
     """The cost of the reconstruction, a scalar.
 
     ``"corrected"``: :func:`gaussian`. ``"published"``: the squared error summed over the batch.
     """
-    rows = rows or Rows()
+    rows = rows or Reduction()
     if protocol == "published":
         return rows.sum(_squared_errors(x, x_hat))
     return gaussian(x, x_hat, variance, rows)
 
 
-def gaussian(x: Tensor, x_hat: Tensor, variance: float | Tensor, rows: Rows) -> Tensor:
+def gaussian(x: Tensor, x_hat: Tensor, variance: float | Tensor, reduction: Reduction) -> Tensor:
     """Of N(x_hat, variance); without n log(2 pi variance) / 2, of n values an item."""
-    return rows.mean(_squared_errors(x, x_hat)) / (2.0 * variance)
+    return reduction.mean(_squared_errors(x, x_hat)) / (2.0 * variance)
 
 
-def gaussian_learned(x: Tensor, x_hat: Tensor, raw: Tensor, rows: Rows) -> Tensor:
+def gaussian_learned(x: Tensor, x_hat: Tensor, raw: Tensor, reduction: Reduction) -> Tensor:
     """Of N(x_hat, v), v = exp(:func:`log_variance` of ``raw``) one number for all values.
 
     Without n log(2 pi) / 2 alone: n log(v) / 2 is what keeps v from growing. Its best v is the mean
@@ -57,7 +57,7 @@ def gaussian_learned(x: Tensor, x_hat: Tensor, raw: Tensor, rows: Rows) -> Tenso
     """
     logvar = log_variance(raw)
     n = math.prod(x_hat.shape[1:])
-    return 0.5 * (rows.mean(_squared_errors(x, x_hat)) * torch.exp(-logvar) + n * logvar)
+    return 0.5 * (reduction.mean(_squared_errors(x, x_hat)) * torch.exp(-logvar) + n * logvar)
 
 
 def log_variance(raw: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def raw_of(variance: float) -> float:
     return FLOOR + math.log(math.expm1(math.log(variance) - FLOOR))
 
 
-def bernoulli(x: Tensor, x_hat: Tensor, _: object, rows: Rows) -> Tensor:
+def bernoulli(x: Tensor, x_hat: Tensor, _: object, reduction: Reduction) -> Tensor:
     """The cross-entropy of x in [0, 1] and the probability ``x_hat`` in [0, 1].
 
     The likelihood of binary x; for values in between the bound that the field uses, without the
@@ -79,17 +79,17 @@ def bernoulli(x: Tensor, x_hat: Tensor, _: object, rows: Rows) -> Tensor:
     """
     x, x_hat = at_least_float32(x), at_least_float32(x_hat)
     log_p, log_q = (p.clamp(min=_SMALLEST).log() for p in (x_hat, 1.0 - x_hat))
-    return rows.mean(-(x * log_p + (1.0 - x) * log_q).flatten(1).sum(dim=1))
+    return reduction.mean(-(x * log_p + (1.0 - x) * log_q).flatten(1).sum(dim=1))
 
 
-def laplace(x: Tensor, x_hat: Tensor, variance: Tensor, rows: Rows) -> Tensor:
+def laplace(x: Tensor, x_hat: Tensor, variance: Tensor, reduction: Reduction) -> Tensor:
     """Of Laplace(x_hat, b), b = sqrt(variance / 2); without n log(2 b)."""
     errors = (at_least_float32(x_hat) - at_least_float32(x)).abs().flatten(1).sum(dim=1)
-    return rows.mean(errors) / torch.sqrt(0.5 * variance)
+    return reduction.mean(errors) / torch.sqrt(0.5 * variance)
 
 
-# By name: (x, x_hat, variance or its parameter, rows) -> a scalar.
-LIKELIHOODS: dict[str, Callable[[Tensor, Tensor, Any, Rows], Tensor]] = {
+# By name: (x, x_hat, variance or its parameter, reduction) -> a scalar.
+LIKELIHOODS: dict[str, Callable[[Tensor, Tensor, Any, Reduction], Tensor]] = {
     "gaussian": gaussian,
     "gaussian_learned": gaussian_learned,
     "bernoulli": bernoulli,

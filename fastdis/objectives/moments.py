@@ -47,7 +47,7 @@ class DIPVAE(ELBO):
 
     def _covariance(self, mean: Tensor, logvar: Tensor) -> Tensor:
         """What is to be the identity, ``(D, D)``: eq. 6, the covariance of the means."""
-        return covariance(self.rows.gather(mean))
+        return covariance(self.reduction.gather(mean))
 
     def costs(self, model: Any, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
         """Terms ``reconstruction``, ``kl``, ``off_diagonal`` and ``diagonal`` (times lambda_od and
@@ -85,7 +85,7 @@ class DIPVAEII(DIPVAE):
 
     def _covariance(self, mean: Tensor, logvar: Tensor) -> Tensor:
         """Cov[z] = Cov[E[z|x]] + E[Cov[z|x]]."""
-        variances = self.rows.gather(at_least_float32(logvar).exp()).mean(dim=0)
+        variances = self.reduction.gather(at_least_float32(logvar).exp()).mean(dim=0)
         return super()._covariance(mean, logvar) + torch.diag_embed(variances)
 
 
@@ -114,7 +114,7 @@ class InfoVAE(ELBO):
     def costs(self, model: Any, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
         """Terms ``reconstruction``, ``kl`` and ``mmd``, each times its weight."""
         x_hat, mean, logvar, z = model(x, noise[0])
-        codes, prior = self.rows.gather(z), self.rows.gather(noise[1])
+        codes, prior = self.reduction.gather(z), self.reduction.gather(noise[1])
         enough(len(codes), self.smallest_batch)
         return {
             "reconstruction": self._reconstruction(x, x_hat),

@@ -1,7 +1,7 @@
-"""Weights that change as training goes on: functions of the number of steps taken before.
+"""Schedules of weights: functions of the number of steps before.
 
-Both are tensors on the device, so that a schedule neither waits for it nor is frozen into a
-compiled or captured step.
+Step and result are tensors on the device, so that a schedule neither waits for the device nor is a
+constant in a compiled or captured step.
 """
 
 from __future__ import annotations

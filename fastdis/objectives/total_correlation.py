@@ -54,7 +54,7 @@ class BetaTCVAE(ELBO):
         x_hat, mean, logvar, z = model(x, noise[0])
         if self.protocol == "published":
             z = model.sample(mean, logvar, noise[1])
-        z, mean, logvar = (self.rows.gather(part) for part in (z, mean, logvar))
+        z, mean, logvar = (self.reduction.gather(part) for part in (z, mean, logvar))
         information, correlation, dimension = (
             self._annealed(term, step)
             for term in kl_decomposition(
@@ -137,23 +137,23 @@ class FactorVAE(ELBO):
         """
         if self.discriminator is None:
             raise RuntimeError("FactorVAE takes prepare(latent_dim, n_data) before its first batch")
-        (first, rows), (second, others) = self.rows.halves(len(x))
+        (first, of_first), (second, of_second) = self.reduction.halves(len(x))
         x_hat, mean, logvar, z = model(x[first], noise[0, first])
         # Parameters without gradient: this term moves the encoder only.
         frozen = {key: value.detach() for key, value in self.discriminator.named_parameters()}
-        told: Tensor = torch.func.functional_call(self.discriminator, frozen, (z,))
+        logits: Tensor = torch.func.functional_call(self.discriminator, frozen, (z,))
         with torch.no_grad():
-            mine = others.gather(model.sample(*model.encode(x[second]), noise[0, second]))
-            enough(len(mine), self.smallest_batch // 2, what="half a batch")
-            shuffled = others.share(permute_codes(mine, others.gather(noise[1, second])))
+            codes = of_second.gather(model.sample(*model.encode(x[second]), noise[0, second]))
+            enough(len(codes), self.smallest_batch // 2, what="half a batch")
+            shuffled = of_second.share(permute_codes(codes, of_second.gather(noise[1, second])))
         real = self.discriminator(z if self.protocol == "published" else z.detach())
         fake = self.discriminator(shuffled)
-        told, real, fake = map(at_least_float32, (told, real, fake))
+        logits, real, fake = map(at_least_float32, (logits, real, fake))
         return {
-            "reconstruction": self._reconstruction(x[first], x_hat, rows),
-            "kl": self._kl(mean, logvar, step, rows),
-            "total_correlation": self.gamma * rows.mean(told[:, 0] - told[:, 1]),
+            "reconstruction": self._reconstruction(x[first], x_hat, of_first),
+            "kl": self._kl(mean, logvar, step, of_first),
+            "total_correlation": self.gamma * of_first.mean(logits[:, 0] - logits[:, 1]),
             # Cross-entropies: the first class is the joint distribution's, the second the shuffled.
-            "discriminator": 0.5 * rows.mean(functional.softplus(real[:, 1] - real[:, 0]))
-            + 0.5 * others.mean(functional.softplus(fake[:, 0] - fake[:, 1])),
+            "discriminator": 0.5 * of_first.mean(functional.softplus(real[:, 1] - real[:, 0]))
+            + 0.5 * of_second.mean(functional.softplus(fake[:, 0] - fake[:, 1])),
         }

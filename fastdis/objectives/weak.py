@@ -17,11 +17,11 @@ Posterior = tuple[Tensor, Tensor]
 
 
 def free_codes(one: Posterior, two: Posterior, changed: int | None) -> Tensor:
-    """Which codes of each pair are taken to have changed, bool ``(B, D)``.
+    """The codes of each pair that are assumed to have changed, bool ``(B, D)``.
 
     Locatello et al. (2020): where delta_d = KL(q(z_d|x1) || q(z_d|x2)) is large, in this direction,
-    as in their code. Of a known number, exactly as many, the largest; else those that reach half
-    way from the smallest to the largest of the pair. No gradient passes through the choice.
+    as in their code: the ``changed`` largest, or, if that is None, those above the midpoint of the
+    pair's smallest and largest. No gradient passes through the choice.
     """
     delta = kl_between(*one, *two)
     if changed is None:
@@ -34,7 +34,7 @@ def free_codes(one: Posterior, two: Posterior, changed: int | None) -> Tensor:
 def with_shared_codes(
     one: Posterior, two: Posterior, changed: int | None
 ) -> tuple[Posterior, Posterior]:
-    """The posteriors of pairs ``(mean, logvar)``, each ``(B, D)``, the average where they agree.
+    """The posteriors of pairs ``(mean, logvar)``, each ``(B, D)``, averaged over unchanged codes.
 
     The average has the mean of the means and the mean of the variances (the group VAE of Hosoya
     2019, which gives Ada-GVAE its G).
@@ -54,8 +54,8 @@ class AdaGVAE(ELBO):
 
     Locatello et al. (2020), Ada-GVAE. The second half of a batch holds the partners of the first.
     Both are encoded, codes that did not change get the average posterior, and the two evidence
-    lower bounds are averaged. Where a batch is split over processes, the posteriors come together,
-    so that partners may lie in different ones.
+    lower bounds are averaged. Where a batch is split over processes, the posteriors are gathered,
+    as partners may be in different processes.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class AdaGVAE(ELBO):
         self.options["changed"] = self.changed
 
     def prepare(self, latent_dim: int, n_data: int) -> None:
-        """Hold ``changed`` against the size of the code.
+        """Check ``changed`` against the size of the code.
 
         Raises
         ------
@@ -91,18 +91,21 @@ class AdaGVAE(ELBO):
 
     def costs(self, model: Any, x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
         """Terms ``reconstruction`` and ``kl`` (times beta), averaged over all clips."""
-        halves = self.rows.halves(len(x))
+        halves = self.reduction.halves(len(x))
         mean, logvar = map(at_least_float32, model.encode(x))
-        one, two = ((rows.gather(mean[half]), rows.gather(logvar[half])) for half, rows in halves)
+        one, two = (
+            (reduction.gather(mean[half]), reduction.gather(logvar[half]))
+            for half, reduction in halves
+        )
         enough(len(one[0]), self.smallest_batch // 2, what="half a batch")
         errors, divergences = [], []
-        for (half, rows), (mean, logvar) in zip(
+        for (half, reduction), (mean, logvar) in zip(
             halves, with_shared_codes(one, two, self.changed), strict=True
         ):
-            mean, logvar = rows.share(mean), rows.share(logvar)
+            mean, logvar = reduction.share(mean), reduction.share(logvar)
             x_hat = model.decode(model.sample(mean, logvar, noise[0, half]))
-            errors.append(self._reconstruction(x[half], x_hat, rows))
-            divergences.append(self._kl(mean, logvar, step, rows))
+            errors.append(self._reconstruction(x[half], x_hat, reduction))
+            divergences.append(self._kl(mean, logvar, step, reduction))
         return {
             "reconstruction": 0.5 * (errors[0] + errors[1]),
             "kl": self.beta * (0.5 * (divergences[0] + divergences[1])),

@@ -105,10 +105,10 @@ def plain_axes(axes: Axes) -> None:
         spine.set_linewidth(0.6)
 
 
-def _curve(rows: list[dict[str, Any]], part: str, term: str) -> tuple[list[int], list[float]]:
+def _curve(history: list[dict[str, Any]], part: str, term: str) -> tuple[list[int], list[float]]:
     """Epochs and values of a term, where it was recorded and is finite."""
     epochs, values = [], []
-    for i, row in enumerate(rows):
+    for i, row in enumerate(history):
         value = (row.get(part) or {}).get(term)
         if value is not None and math.isfinite(value):
             epochs.append(int(row.get("epoch", i + 1)))

@@ -77,9 +77,9 @@ def encoded(
     """Mean codes ``(N, D)`` and factor values ``(N, K)``."""
     codes, values = [], []
     for start in range(0, len(indices), BATCH):
-        features, rows = dataset.batch(indices[start : start + BATCH])
+        features, factors = dataset.batch(indices[start : start + BATCH])
         codes.append(model_samples.encode(model, np.ascontiguousarray(features, np.float32)))
-        values.append(rows)
+        values.append(factors)
     return np.concatenate(codes), np.concatenate(values)
 
 

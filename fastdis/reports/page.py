@@ -106,7 +106,7 @@ def render_template(name: str, **context: Any) -> str:
 
     files = resources.files("fastdis.reports").joinpath("templates")
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: files.joinpath(name).read_text(encoding="utf-8")),
+        loader=jinja2.FunctionLoader(lambda file: files.joinpath(file).read_text(encoding="utf-8")),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     css = files.joinpath("page.css").read_text(encoding="utf-8")

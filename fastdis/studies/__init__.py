@@ -8,7 +8,8 @@ from typing import Any
 from fastdis import _files, _validation
 from fastdis.reports import Results
 from fastdis.studies import additive_toy, sweep, syntone
-from fastdis.studies.recipe import STUDY, score, train_all, train_seeds
+from fastdis.studies.recipe import STUDY, score
+from fastdis.training.per_objective import train_all, train_seeds
 
 __all__ = [
     "additive_toy", "load", "module_of", "names", "score", "sweep", "syntone", "train_all",

@@ -1,32 +1,29 @@
-"""Steps that studies share: train a model an objective, score it by protocols and the panel."""
+"""Steps that studies share: begin and finish a run folder, score a model."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from fastdis import _files, _validation, datasets, models, objectives, training
+from fastdis import _files, _validation, datasets, training
 from fastdis.metrics import METRICS, SCORED_BY, code_information, evaluate_model, panel
 from fastdis.metrics.evaluation import names_of
 from fastdis.reports import Results, summary
 from fastdis.training.run_folder import LAST
 
 BOOTSTRAP = 1000  # resamples for the confidence intervals of the panel
-# Not left to the clock, so that a study comes out alike each time.
-PLAIN: dict[str, Any] = {"compile": "never", "memory_format": "channels_last", "dtype": "float32"}
-
 
 STUDY, SUMMARY = "study.json", "results.json"
 
 
 def preset_of(preset: Any, presets: Mapping[str, Any]) -> Any:
-    """The size of a run, by its name or as it is."""
+    """The preset of that name, or ``preset`` itself if it is none."""
     if isinstance(preset, str):
         return presets[_validation.choice("preset", preset, presets)]
     return preset
@@ -45,83 +42,30 @@ def repeat(study: str, size: Any, presets: Mapping[str, Any], seed: int, **optio
     return f"python -c {shlex.quote(f'from fastdis.studies import {module} as s; {code}')}"
 
 
-def start(folder: Path, told: dict[str, Any], device: str) -> None:
-    """Say in the run folder what the study is of; it goes on from there alone.
+def start(folder: Path, options: dict[str, Any], device: str) -> None:
+    """Write the study's options to its run folder; only the same options resume it.
 
     Raises
     ------
     RuntimeError
-        If the device is not there.
+        If the device is not available.
     TypeError, ValueError
         If the seed is out of its range, or the folder holds a run of other options.
     """
-    _validation.integer("seed", told["seed"], 0, 2**32 - 1)
+    _validation.integer("seed", options["seed"], 0, 2**32 - 1)
     training.check_device(device)
     file = folder / STUDY
-    if file.exists() and _files.read_json(file, "a study") != told:
+    if file.exists() and _files.read_json(file, "a study") != options:
         raise ValueError(f"path {folder} holds a run of other options; name another folder")
-    _files.write_json(file, told)
+    _files.write_json(file, options)
 
 
 def finish(folder: Path, results: Results, device: str) -> None:
-    """Keep the figures of a study where other runs and machines are compared with them."""
+    """Write the numbers of a study as JSON, to compare runs and machines."""
     name = f"CPU, {os.cpu_count()} cores"
     if device.startswith("cuda"):
         name = torch.cuda.get_device_name(device)
     _files.write_json(folder / SUMMARY, {"device": name, **summary(results)})
-
-
-def train_all(
-    dataset: datasets.Dataset, folder: Path, names: Sequence[str], *, protocol: str, epochs: int,
-    batch_size: int = 64, latent_dim: int = 8, seed: int = 0, model: str = "conv3",
-    device: str = "cpu", progress: bool = True, say: Callable[[str], None] = print, **config: Any,
-) -> dict[str, training.TrainResult]:  # fmt: skip
-    """Train a model for each objective, each in its own run folder, each resumable."""
-    results = {}
-    for name in names:
-        say(f"{_validation.protocol_title(protocol)}: training {name}")
-        results[name] = training.train(
-            models.build(model, latent_dim, dataset.feature_shape, seed=seed),
-            objectives.build(name, protocol=protocol),
-            dataset,
-            training.TrainConfig(
-                **alike(name, epochs, batch_size), seed=seed, device=device, progress=progress,
-                path=str(folder / name), **config,
-            ),
-        )  # fmt: skip
-    return results
-
-
-def train_seeds(
-    dataset: datasets.Dataset, folder: Path, names: Sequence[str], seeds: Sequence[int], *,
-    protocol: str, epochs: int, batch_size: int = 64, latent_dim: int = 8, model: str = "conv3",
-    say: Callable[[str], None] = print, **config: Any,
-) -> dict[str, list[training.TrainResult]]:  # fmt: skip
-    """As :func:`train_all`, a model for every seed, in step; run folders such as ``vae/seed=0``."""
-    results = {}
-    for name in names:
-        shown = _validation.protocol_title(protocol)
-        say(f"{shown}: training {name}, seeds {', '.join(map(str, seeds))}")
-        results[name] = training.train_many(
-            models.build(model, latent_dim, dataset.feature_shape, seed=0),
-            objectives.build(name, protocol=protocol),
-            dataset,
-            training.TrainConfig(
-                **alike(name, epochs, batch_size), path=str(folder / name), **config
-            ),
-            seeds=seeds,
-        )
-    return results
-
-
-def alike(name: str, epochs: int, batch_size: int) -> dict[str, Any]:
-    """Epochs and batch with which an objective's model learns as much as the others'.
-
-    FactorVAE gets twice the batch, as it splits it, and twice the epochs, so that its VAE takes as
-    many steps of as many clips as the others; so does the reference.
-    """
-    twice = 2 if name == "factor_vae" else 1
-    return {"epochs": twice * epochs, "batch_size": twice * batch_size}
 
 
 def score(
@@ -131,9 +75,9 @@ def score(
 ) -> dict[str, Any]:  # fmt: skip
     """Score the model of a run folder and write the scores into it.
 
-    By both protocols over several ``runs`` (:func:`fastdis.metrics.evaluate_model`; none for 0),
-    and once by the whole ``"panel"``, or by ``metrics`` of it (:func:`fastdis.metrics.panel`).
-    Scores that are there are returned as they are, if the same was asked of the same weights.
+    By both protocols over ``runs`` evaluation runs (:func:`fastdis.metrics.evaluate_model`; none
+    for 0), and once by the whole panel, or by ``metrics`` of it (:func:`fastdis.metrics.panel`).
+    Scores of the same weights by the same options are read from the folder, if it has them.
     """
     file = folder / file_name
     names = list(METRICS) if metrics is None else names_of(metrics)
@@ -146,12 +90,12 @@ def score(
         if isinstance(before, dict) and before.get("asked") == asked:
             return before
     codes = training.encode(model, dataset, np.arange(len(dataset)))
-    told: dict[str, Any] = {
+    scores: dict[str, Any] = {
         convention: evaluate_model(codes, dataset, convention=convention, runs=runs, seed=seed)
         for convention in (SCORED_BY if runs else ())
     }
-    told["panel"] = panel(codes, dataset, metrics=names, seed=seed, bootstrap=bootstrap).to_dict()
-    told["mutual_information"] = code_information(codes, dataset).tolist()
-    told["asked"] = asked
-    _files.write_json(file, told)
-    return told
+    scores["panel"] = panel(codes, dataset, metrics=names, seed=seed, bootstrap=bootstrap).to_dict()
+    scores["mutual_information"] = code_information(codes, dataset).tolist()
+    scores["asked"] = asked
+    _files.write_json(file, scores)
+    return scores

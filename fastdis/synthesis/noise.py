@@ -1,4 +1,4 @@
-"""White normal noise at an exact signal-to-noise ratio, a stream of its own for every clip.
+"""White normal noise at an exact signal-to-noise ratio, one stream per clip.
 
 Philox 4x32-10 (Salmon et al., SC 2011), keyed by the seed and counted by the clip's index and the
 place in the clip, then the Box-Muller transform: any sample of any clip without those before it.
@@ -32,9 +32,9 @@ def add_noise(
     """``audio`` plus white normal noise, at an exact ratio in every clip.
 
     The noise ``z`` of a clip is scaled by ``g = sqrt(mean(audio^2) / mean(z^2)) 10^(-snr_db / 20)``
-    with sums over that very clip, in float64. So the ratio of the two powers is ``snr_db``, not
-    only its expectation, but for the rounding of the result to float32: less than 0.001 dB up to
-    100 dB, and 0.04 dB at 130 dB, for a clip of steady level.
+    with sums over that very clip, in float64. So the ratio of the two powers, not only its
+    expectation, is ``snr_db``, except for the rounding of the result to float32: less than 0.001 dB
+    up to 100 dB, and 0.04 dB at 130 dB, for a clip of steady level.
 
     The noise depends on ``seed``, the clip's index and the place in the clip alone: a clip gets the
     same bits in any batch, with any number of threads and at any SIMD level, and a shorter clip
@@ -100,7 +100,7 @@ def add_noise(
     stream = np.arange(batch, dtype=np.uint64)
     if index is not None:
         stream = _validation.unsigned("index", index)
-        _check_length("index takes one integer a clip", stream, batch)
+        _check_length("index takes one integer per clip", stream, batch)
     result = _memory.result_array("add_noise", out, clips.shape[single:])
     overwrites = out is not None and np.may_share_memory(np.asarray(audio), result)
     noisy = result.reshape(clips.shape)
@@ -148,7 +148,7 @@ def _doubtful(clips: NDArray[np.float32], ratio: NDArray[np.float64]) -> NDArray
 
 
 def ratio_column(snr_db: ArrayLike, batch: int, lowest: float = _LOWEST) -> NDArray[np.float64]:
-    """``snr_db`` as a column of numbers of at least ``lowest``, one a clip."""
+    """``snr_db`` as a column of numbers of at least ``lowest``, one per clip."""
     ratio = np.atleast_1d(_validation.array("snr_db", snr_db, (0, 1), np.float64))
     bad = ~(ratio >= lowest)  # so for NaN, too
     if bad.any():
@@ -157,7 +157,7 @@ def ratio_column(snr_db: ArrayLike, batch: int, lowest: float = _LOWEST) -> NDAr
         raise ValueError(f"snr_db takes {numbers} or infinity, got {ratio[i]} at index {i}")
     if np.ndim(snr_db) == 0:
         return np.repeat(ratio, batch)
-    _check_length("snr_db takes one value or one a clip", ratio, batch)
+    _check_length("snr_db takes one value or one per clip", ratio, batch)
     return ratio
 
 
@@ -169,7 +169,7 @@ def _check_length(takes: str, column: NDArray[Any], batch: int) -> None:
 def _refuse(clip: NDArray[np.float32], ratio: float, key: int, index: np.uint64, i: int) -> None:
     """Say why the kernel stopped at clip ``i``, whose samples are finite.
 
-    The kernel itself is asked, lest another rounding of the level put the blame elsewhere.
+    The kernel itself finds out, because another rounding of the level could name another cause.
     """
     stream, scratch = np.array([index]), np.empty((1, clip.size), np.float32)
     level = np.sqrt(np.mean(np.square(clip, dtype=np.float64)))
@@ -180,8 +180,8 @@ def _refuse(clip: NDArray[np.float32], ratio: float, key: int, index: np.uint64,
         )
     if not _add(np.ones_like(clip)[None], np.zeros(1), key, stream, scratch):
         raise ValueError(
-            f"index takes streams that do not begin with zeros alone, got {index} for clip {i} of "
-            f"{clip.size} sample(s) with seed {key}"
+            f"index takes streams whose noise is not all zeros, got {index} for clip {i} of "
+            f"{clip.size} sample(s) with seed {key}; take another index or seed"
         )
     raise ValueError(
         f"snr_db takes ratios that leave the noise a root mean square up to {LOUDEST:g}, got "

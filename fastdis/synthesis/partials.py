@@ -26,7 +26,7 @@ _WORK_PER_TASK = 2**22  # samples times partials, about 50 us of work
 class Partials(NamedTuple):
     """Sinusoids of B clips, P each: four arrays ``(B, P)`` of float64.
 
-    A row may hold partials that are silent (amplitude 0), so that all rows are equally long.
+    A clip may have silent partials (amplitude 0), so that all clips have P of them.
     """
 
     frequency: NDArray[np.float64]  # Hz
@@ -144,7 +144,7 @@ def harmonic_partials(
 def _check_heard(
     amplitude: NDArray[np.float64], slope: NDArray[np.float64], kinds: NDArray[np.int32]
 ) -> None:
-    """Raise if a row of amplitudes is all zeros; the error names the first such clip."""
+    """Raise if all amplitudes of a clip are 0; the error names the first such clip."""
     silent = np.flatnonzero(~amplitude.any(axis=1))
     if silent.size:
         i = silent[0]

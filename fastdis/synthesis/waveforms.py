@@ -15,7 +15,6 @@ from fastdis import _kernels, _memory, _threads, _validation
 
 SHAPES = ("sine", "triangle", "sawtooth", "square")
 
-_FASTEST_RATE = _validation.FASTEST_RATE
 MOST_HARMONICS = 2**26  # the closed form of a series counts its turns in float64 up to here
 _LONGEST_KEPT = 2**20  # samples of a time axis, 8 MB
 
@@ -93,7 +92,9 @@ def oscillator(
     >>> oscillator(["sine", "sawtooth"], [220.0, 440.0], band_limited=True).shape
     (2, 16000)
     """
-    rate = _validation.number("sample_rate", sample_rate, above=0.0, maximum=_FASTEST_RATE)
+    rate = _validation.number(
+        "sample_rate", sample_rate, above=0.0, maximum=_validation.FASTEST_RATE
+    )
     seconds = _validation.number("duration", duration, above=0.0)
     band_limited = _validation.flag("band_limited", band_limited)
     t, effective_rate = times_and_rate(time_axis, rate, seconds)
@@ -106,7 +107,7 @@ def oscillator(
     batch = _validation.batch_size(columns)
     arguments = [c if len(c) == batch else np.repeat(c, batch) for c in columns.values()]
     if band_limited:
-        # Just short of the limit, lest rounding let in a harmonic at the limit.
+        # Just short of the limit, so that rounding lets in no harmonic at the limit.
         ratio = effective_rate / 2 / arguments[1] * (1 - 1e-12)
         arguments.append(np.ceil(ratio) - 1)
     audio = _memory.result_array("oscillator", out, (batch, len(t)))

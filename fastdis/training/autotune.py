@@ -1,7 +1,8 @@
-"""Which plan: the fastest, measured on the real batch, whose gradient is the plain one's.
+"""Autotuning: time a few steps of each candidate plan on the real batch and keep the fastest.
 
-On a CPU channels-last pays for most of these convolutions and ``torch.compile`` for few of them; on
-a GPU it is often the other way round. It depends on the machine, so it is tried, within seconds.
+A candidate counts only if its gradient agrees with that of plain float32. Which plan is the fastest
+depends on the machine: on a CPU channels-last pays for most of these convolutions and
+``torch.compile`` for few of them; on a GPU it is often the other way round.
 """
 
 from __future__ import annotations
@@ -20,143 +21,149 @@ import numpy as np
 import torch
 
 from fastdis.training.config import MEASURE, TrainConfig
-from fastdis.training.engines import can_be_stacked, draws_its_own, team
+from fastdis.training.engines import can_be_stacked, make_engine, uses_torch_generator
 from fastdis.training.loader import Batch
-from fastdis.training.state import Trainee
-from fastdis.training.step import Plan
+from fastdis.training.plan import ExecutionPlan
+from fastdis.training.state import TrainState
 
+AUTO = "auto"  # an engine by a fixed rule; by measurement if the configuration is tuned
 # A gradient of bfloat16 is off by about 1%, a hundredth of how much two batches' gradients differ.
-_AGREES = {"float32": 1e-3, "float64": 1e-6, "tf32": 2e-2, "bfloat16": 2e-2}
-_BUDGET = {"cpu": 15.0, "cuda": 90.0}  # seconds of search
-_WORTH = 60.0  # seconds that a run takes at least for a search to pay
-_FEW_STEPS = 50
-_REPEATS, _LONG_ENOUGH = 5, 1.0  # timed steps of a trial, or seconds of them
-_BETTER = 0.97  # of the best so far, lest noise choose
+_TOLERANCE = {"float32": 1e-3, "float64": 1e-6, "tf32": 2e-2, "bfloat16": 2e-2}
+_SEARCH_SECONDS = {"cpu": 15.0, "cuda": 90.0}
+# Shorter runs are not worth a search.
+_MIN_RUN_SECONDS, _MIN_RUN_STEPS = 60.0, 50
+_TIMED_STEPS, _TIMED_SECONDS = 5, 1.0  # per trial, whichever ends first
+_FASTER = (
+    0.97  # a candidate takes at most this share of the best time so far: noise must not choose
+)
 
 
 @dataclass
 class Choice:
-    """The plan, and what was tried: seconds a step by plan, or why there are none."""
+    """The plan of a run, why it was chosen, and what was tried.
 
-    plan: Plan
+    ``tried`` has seconds per step by plan, or the reason why a plan was not used.
+    """
+
+    plan: ExecutionPlan
     why: str
     tried: dict[str, float | str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """The choice as JSON can hold it."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, told: Any) -> Choice:
-        """What :meth:`to_dict` gave.
+    def from_dict(cls, saved: Any) -> Choice:
+        """The choice that :meth:`to_dict` gave.
 
         Raises
         ------
         ValueError
-            If it is something else.
+            If ``saved`` is something else.
         """
         try:
-            return cls(Plan(**told["plan"]), str(told["why"]), dict(told["tried"]))
+            plan = ExecutionPlan(**saved["plan"])
+            return cls(plan, str(saved["why"]), dict(saved["tried"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"a run's plan.json is not one: {error}") from error
 
 
-class _TooLongError(BaseException):
-    """Not an Exception, lest a library take it for its own."""
+class _TimeLimitError(BaseException):
+    """Not an Exception, so that no library catches it as one of its own."""
 
 
 def choose(
-    trainees: Sequence[Trainee], config: TrainConfig, device: torch.device, engine: str,
-    sample: Callable[[Plan], Batch], steps: int, processes: int,
+    states: Sequence[TrainState], config: TrainConfig, device: torch.device, engine: str,
+    sample: Callable[[ExecutionPlan], Batch], steps: int, processes: int,
 ) -> Choice:  # fmt: skip
     """The plan for a run of ``steps`` steps on batches such as ``sample`` makes.
 
-    The trainees are left as they are: copies take the steps.
+    Copies of the models take the trial steps; ``states`` stay as they are.
     """
-    plain, others = _ways(trainees, config, device, engine)
+    default, others = _candidates(states, config, device, engine)
     if not any(others.values()):
-        return Choice(plain, "as asked for")
+        return Choice(default, "as asked for")
     if processes > 1:
-        return Choice(plain, "several processes have to compute alike: nothing was measured")
-    if steps <= _FEW_STEPS:
-        return Choice(plain, f"a run of {steps} steps is not worth a search")
+        return Choice(default, "several processes must compute the same: nothing was measured")
+    if steps <= _MIN_RUN_STEPS:
+        return Choice(default, f"a run of {steps} steps is not worth a search")
     start = time.perf_counter()
-    first = _try(trainees, plain, device, sample, math.inf)
-    if first.seconds * steps < _WORTH:
-        told = f"a run of about {max(1, round(first.seconds * steps))} s is not worth a search"
-        return Choice(plain, told)
-    exact = _try(trainees, _exact(plain), device, sample, math.inf)
-    plan, best = plain, first.seconds
-    tried: dict[str, float | str] = {str(plain): best}
-    for name, values in others.items():  # one choice after the other, each beside the best so far
+    first = _time_plan(states, default, device, sample, math.inf)
+    if first.seconds * steps < _MIN_RUN_SECONDS:
+        seconds = max(1, round(first.seconds * steps))
+        return Choice(default, f"a run of about {seconds} s is not worth a search")
+    reference = _time_plan(states, _reference(default), device, sample, math.inf)
+    plan, best = default, first.seconds
+    tried: dict[str, float | str] = {str(default): best}
+    for name, values in others.items():  # one choice after the other, each from the best so far
         found = plan
         for value in values:
             other = replace(plan, **{name: value})
-            left = _BUDGET[device.type] - (time.perf_counter() - start)
-            tried[str(other)] = result = _told(trainees, other, device, sample, left, exact)
-            if isinstance(result, float) and result < _BETTER * best:
+            left = _SEARCH_SECONDS[device.type] - (time.perf_counter() - start)
+            result = _measure_or_reason(states, other, device, sample, left, reference)
+            tried[str(other)] = result
+            if isinstance(result, float) and result < _FASTER * best:
                 found, best = other, result
         plan = found
     return Choice(plan, "the fastest that agrees", tried)
 
 
-def go_on(choice: Choice, trainees: Sequence[Trainee], device: torch.device, engine: str) -> Choice:
-    """The choice of a run so far, with an engine that these trainees can have.
+def keep(
+    choice: Choice, states: Sequence[TrainState], config: TrainConfig, device: torch.device,
+    engine: str,
+) -> Choice:  # fmt: skip
+    """The choice of a run that goes on, with an engine for these models.
 
-    A run that was one of many may go on alone, one that was alone beside others.
+    A run that was trained with others may go on alone, and the other way round.
 
     Raises
     ------
     ValueError
-        If the engine that was asked for cannot stack them.
+        If the engine that was asked for cannot stack the models.
     """
-    engines = _engines(trainees, device.type == "cuda", engine)
+    engines = _engines(states, config, device, MEASURE if engine == AUTO else engine)
     if choice.plan.engine in engines:
         return choice
     return replace(choice, plan=replace(choice.plan, engine=engines[0]))
 
 
-def _ways(
-    trainees: Sequence[Trainee], config: TrainConfig, device: torch.device, engine: str
-) -> tuple[Plan, dict[str, tuple[Any, ...]]]:
-    """The plain plan, and what the configuration lets be tried instead, cheap trials first."""
+def _candidates(
+    states: Sequence[TrainState], config: TrainConfig, device: torch.device, engine: str
+) -> tuple[ExecutionPlan, dict[str, tuple[Any, ...]]]:
+    """The default plan, and the values to try instead, in the order in which they are tried."""
     on_gpu = device.type == "cuda"
-    fast = ("float32", "tf32", "bfloat16") if on_gpu else ("float32", "bfloat16")
-    engines = {"engine": _engines(trainees, on_gpu, engine)}
-    ways: dict[str, tuple[Any, ...]] = {
-        **(engines if on_gpu else {}),  # what matters most first; on a CPU the others do
-        "memory_format": _options(config.memory_format, ("channels_last", "contiguous")),
-        "dtype": _options(config.dtype, fast),
+    dtypes = ("float32", "tf32", "bfloat16") if on_gpu else ("float32", "bfloat16")
+    engines = {"engine": _engines(states, config, device, engine)}
+    compiled = {"never": (False,), "always": (True,), MEASURE: (False, True)}
+    values: dict[str, tuple[Any, ...]] = {
+        **(engines if on_gpu else {}),  # what matters most comes first
+        "memory_format": _options(
+            config.requested("memory_format"), ("channels_last", "contiguous")
+        ),
+        "dtype": _options(config.requested("dtype"), dtypes),
         **engines,
-        "compiled": {"never": (False,), "always": (True,)}.get(config.compile, (False, True)),
+        "compiled": compiled[config.requested("compile")],  # the slowest trial comes last
     }
-    plain = Plan(**{name: values[0] for name, values in ways.items()})
-    return plain, {name: values[1:] for name, values in ways.items()}
+    default = ExecutionPlan(**{name: each[0] for name, each in values.items()})
+    return default, {name: each[1:] for name, each in values.items()}
 
 
-def _told(
-    trainees: Sequence[Trainee], plan: Plan, device: torch.device,
-    sample: Callable[[Plan], Batch], left: float, exact: _Trial,
-) -> float | str:  # fmt: skip
-    """Seconds a step, or why this plan is out of the question."""
-    if left <= 0:
-        return "no time left to try it"
-    try:
-        trial = _try(trainees, plan, device, sample, left)
-    except _TooLongError:
-        return f"not ready within {left:.0f} s"
-    except Exception as failure:  # of a compiler or a kernel that is not there, of any kind
-        return " ".join(f"{type(failure).__name__}: {failure}".split())[:200]
-    off = _distance(trial.gradients, exact.gradients)
-    agrees = off <= _AGREES[plan.dtype]  # not so for NaN
-    return trial.seconds if agrees else f"its gradient is off by {off:.1e}"
+def _options(requested: str, measured: tuple[str, ...]) -> tuple[str, ...]:
+    return measured if requested == MEASURE else (requested,)
 
 
-def _engines(trainees: Sequence[Trainee], on_gpu: bool, engine: str) -> tuple[str, ...]:
-    if len(trainees) == 1:
+def _engines(
+    states: Sequence[TrainState], config: TrainConfig, device: torch.device, engine: str
+) -> tuple[str, ...]:
+    """The engines to choose from, the default first.
+
+    On a CPU threads are faster for convolutions, on a GPU a stack for models as small as these.
+    """
+    if len(states) == 1:
         return ("solo",)
-    stackable = can_be_stacked(trainees)
-    if engine == "stacked" and any(map(draws_its_own, trainees)):
+    stackable = can_be_stacked(states)
+    if engine == "stacked" and any(map(uses_torch_generator, states)):
         raise ValueError(
             "engine takes 'threads' for a model with dropout that draws from torch's generator, "
             "as a stack would draw other numbers than the model alone; got 'stacked'"
@@ -166,100 +173,120 @@ def _engines(trainees: Sequence[Trainee], on_gpu: bool, engine: str) -> tuple[st
             "engine takes 'threads' for runs that differ in an option that is no number of a "
             "term's weight, got 'stacked'"
         )
-    if engine != MEASURE:
+    if engine not in (AUTO, MEASURE):
         return (engine,)
     if not stackable:
         return ("threads",)
-    return ("stacked", "threads") if on_gpu else ("threads", "stacked")
+    both = ("stacked", "threads") if device.type == "cuda" else ("threads", "stacked")
+    return both if MEASURE in (engine, config.tune) else both[:1]
 
 
-def _options(asked: str, measured: tuple[str, ...]) -> tuple[str, ...]:
-    return measured if asked == MEASURE else (asked,)
-
-
-def _exact(plan: Plan) -> Plan:
-    """The plan's arithmetic in float32 at least, eagerly: what the others have to agree with."""
+def _reference(plan: ExecutionPlan) -> ExecutionPlan:
+    """Eager float32, or float64 for a plan of float64: what other plans must agree with."""
     dtype = "float64" if plan.dtype == "float64" else "float32"
-    return Plan("contiguous", dtype, False, "threads")
+    return ExecutionPlan("contiguous", dtype, False, "threads")
 
 
 @dataclass
 class _Trial:
+    """Seconds per step, and the gradients of the first step."""
+
     seconds: float
     gradients: list[torch.Tensor]
 
 
-def _try(
-    trainees: Sequence[Trainee], plan: Plan, device: torch.device,
-    sample: Callable[[Plan], Batch], at_most: float,
+def _measure_or_reason(
+    states: Sequence[TrainState], plan: ExecutionPlan, device: torch.device,
+    sample: Callable[[ExecutionPlan], Batch], left: float, reference: _Trial,
+) -> float | str:  # fmt: skip
+    """Seconds per step, or the reason why this plan cannot be used."""
+    if left <= 0:
+        return "no time left to try it"
+    try:
+        trial = _time_plan(states, plan, device, sample, left)
+    except _TimeLimitError:
+        return f"not ready within {left:.0f} s"
+    except Exception as failure:  # of any kind: a compiler or a kernel may be missing
+        return " ".join(f"{type(failure).__name__}: {failure}".split())[:200]
+    error = _relative_error(trial.gradients, reference.gradients)
+    agrees = error <= _TOLERANCE[plan.dtype]  # False for NaN
+    return trial.seconds if agrees else f"its gradient is off by {error:.1e}"
+
+
+def _time_plan(
+    states: Sequence[TrainState], plan: ExecutionPlan, device: torch.device,
+    sample: Callable[[ExecutionPlan], Batch], limit: float,
 ) -> _Trial:  # fmt: skip
-    """Steps of copies: the first gradient, and the median time of later steps."""
+    """The first gradients of copies of the models, and the median time of later steps."""
     copies = [
-        Trainee(copy.deepcopy(each.model), copy.deepcopy(each.objective), each.config)
-        for each in trainees
+        TrainState(copy.deepcopy(each.model), copy.deepcopy(each.objective), each.config)
+        for each in states
     ]
     for each in copies:
-        each.place_on(plan, device)
+        each.move_to(plan, device)
     batch = sample(plan)
     step = torch.zeros((), dtype=torch.int64, device=device)
-    with _deadline(at_most if plan.compiled and device.type == "cpu" else math.inf):
-        taken = team(copies, plan, device)
+    with _time_limit(limit if plan.compiled and device.type == "cpu" else math.inf):
+        engine = make_engine(copies, plan, device)
         try:
-            taken.train(True)
-            taken.step(batch.x, batch.noise, step)
-            gradients = [gradient.double() for gradient in taken.gradients()]
-            seconds = _seconds_a_step(lambda: taken.step(batch.x, batch.noise, step), device)
+            engine.train(True)
+            engine.step(batch.x, batch.noise, step)
+            gradients = [gradient.double() for gradient in engine.gradients()]
+            seconds = _seconds_per_step(lambda: engine.step(batch.x, batch.noise, step), device)
         finally:
-            taken.close()
+            engine.close()
     return _Trial(seconds, gradients)
 
 
-def _seconds_a_step(step: Callable[[], object], device: torch.device) -> float:
+def _seconds_per_step(step: Callable[[], object], device: torch.device) -> float:
     for _ in range(5 if device.type == "cuda" else 1):  # the third is captured
         step()
     times: list[float] = []
-    while len(times) < _REPEATS and sum(times) < _LONG_ENOUGH:
-        _wait(device)
+    while len(times) < _TIMED_STEPS and sum(times) < _TIMED_SECONDS:
+        _synchronize(device)
         start = time.perf_counter()
         step()
-        _wait(device)
+        _synchronize(device)
         times.append(time.perf_counter() - start)
     return float(np.median(times))
 
 
-def _wait(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def _distance(found: list[torch.Tensor], exact: list[torch.Tensor]) -> float:
-    """Of the gradients of all weights, over their length, of the model that is worst."""
+def _relative_error(found: list[torch.Tensor], exact: list[torch.Tensor]) -> float:
+    """The distance of the gradients over the length of the exact ones; of the worst model."""
     off = sum((a - b).square().sum(dim=1) for a, b in zip(found, exact, strict=True))
     size = sum(b.square().sum(dim=1) for b in exact)
     return float(torch.sqrt(torch.as_tensor(off) / torch.as_tensor(size)).max())
 
 
 @contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    """Break off what takes longer; in the main thread, where signals arrive, and nowhere else."""
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Stop what takes longer, by SIGALRM: in the main thread, where signals arrive, and only there.
+
+    An alarm that the caller has set still comes, at its time.
+    """
     if math.isinf(seconds) or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(*_: object) -> None:
-        raise _TooLongError
+        raise _TimeLimitError
 
     before, start = signal.signal(signal.SIGALRM, stop), time.monotonic()
     callers, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
-    except _TooLongError:
+    except _TimeLimitError:
         with suppress(Exception):
             torch._dynamo.reset()
         raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
-        if callers > 0:  # the caller's own alarm, at its time or, if that is past, at once
+        if callers > 0:  # restore the caller's alarm; if its time is past, it comes at once
             left = max(callers - (time.monotonic() - start), 1e-6)
             signal.setitimer(signal.ITIMER_REAL, left, interval)

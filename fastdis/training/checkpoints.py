@@ -1,4 +1,4 @@
-"""Training state on disk: safetensors with JSON beside the tensors in one file, no pickle.
+"""Checkpoints: safetensors files that hold tensors and JSON, without pickles.
 
 One file holds everything a run needs to go on, so that a kill between two writes cannot leave
 weights of one step beside the optimizer of another. A checksum tells a file that was altered, and
@@ -65,12 +65,12 @@ def _write(
 ) -> None:
     from safetensors.torch import save
 
-    plain, told = _plain(tensors), json.dumps(state)
+    plain, text = _plain(tensors), json.dumps(state)
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
-        "state": told,
-        "checksum": _checksum(plain, told),
+        "state": text,
+        "checksum": _checksum(plain, text),
     }
     data = save(plain, metadata)  # its save_file leaves a hidden file of its own after a kill
     try:
@@ -80,7 +80,7 @@ def _write(
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """As safetensors takes them: in rows, of memory of their own; copied where they are not."""
+    """Tensors as safetensors takes them: contiguous, and none sharing memory with another."""
     result: dict[str, Tensor] = {}
     seen: set[int] = set()
     for key, tensor in tensors.items():
@@ -126,17 +126,17 @@ def load(path: Path) -> tuple[dict[str, Tensor], Any]:
                 f"{path} is of version {metadata.get('version')}, this reads {VERSION}"
             )
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    told = metadata.get("state", "")
-    if metadata.get("checksum") != _checksum(tensors, told):
+    text = metadata.get("state", "")
+    if metadata.get("checksum") != _checksum(tensors, text):
         raise ValueError(f"{path} is damaged: its checksum differs")
-    return tensors, json.loads(told)
+    return tensors, json.loads(text)
 
 
 def load_newest(path: Path, previous: Path) -> Iterator[tuple[Path, dict[str, Tensor], Any]]:
-    """What :func:`save_rotating` wrote, newest first: the file, its tensors and its state.
+    """The checkpoints that :func:`save_rotating` wrote, newest first: file, tensors and state.
 
-    Each is read when it is asked for, and a damaged one is left out with a warning that names it.
-    Nothing comes if neither file is there.
+    Each is read when it is asked for; a damaged one is skipped with a warning that names it. Yields
+    nothing if neither file is there.
 
     Raises
     ------

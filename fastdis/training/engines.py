@@ -1,13 +1,15 @@
-"""Models that take their steps together: one, several on threads, or several as one batched model.
+"""Engines take the steps of one model, of several on threads, or of several as one batched model.
 
-However it is done, model m of a team sees its own clips, its own noise and its own weights; a team
-changes nothing but the time. Between steps every model, objective and optimizer is whole, as if it
-had been trained alone.
+Whatever the engine, each model sees its own clips, its own noise and its own weights; engines
+differ in speed and in rounding alone. Between steps every model, objective and optimizer is whole,
+as if it had been trained alone.
 """
 
 from __future__ import annotations
 
 import copy
+import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,67 +20,100 @@ from torch.func import functional_call, stack_module_state
 from torch.nn.modules.dropout import _DropoutNd
 
 from fastdis._threads import get_num_threads
+from fastdis.training.cuda_graphs import CapturedStep
 from fastdis.training.optimizers import optimizers_of, set_rates
-from fastdis.training.state import Trainee
-from fastdis.training.step import Plan, Step
-
-Join = Callable[[Tensor], Tensor]
-Terms = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]
+from fastdis.training.plan import ExecutionPlan
+from fastdis.training.state import TrainState
+from fastdis.training.step import Average, LossFunction, LossTerms, Step, Terms
 
 
-class Team:
-    """Trainees in step. ``x`` and ``noise`` hold a part a trainee, ``(M, ...)``."""
+class Engine(ABC):
+    """Takes one step of each of M models at once; ``x`` and ``noise`` are ``(M, ...)``.
 
-    trainees: list[Trainee]
+    Attributes
+    ----------
+    states : list of TrainState
+        The models.
+    keys : sequence of str
+        The names of the T terms that :meth:`step` and :meth:`terms` returned last.
+    """
+
+    states: list[TrainState]
     keys: Sequence[str] = ()
 
+    @abstractmethod
     def step(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
-        """Take a step each; the terms before it, ``(T, M)``."""
-        raise TypeError("a team is abstract")
+        """Take a step; returns the terms before the update, ``(T, M)``."""
 
+    @abstractmethod
     def terms(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
-        """The terms ``(T, M)`` without a step."""
-        raise TypeError("a team is abstract")
+        """The terms ``(T, M)`` without an update."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free threads and CUDA graphs."""
 
     def set_rates(self, share: float) -> None:
-        """Every learning rate at a share of its full value."""
-        for trainee in self.trainees:
-            set_rates(trainee.optimizers, share)
+        """Set every learning rate to a share of its full value."""
+        for state in self.states:
+            set_rates(state.optimizers, share)
 
     def train(self, mode: bool) -> None:
-        """Dropout and batch statistics on, or off."""
-        for trainee in self.trainees:
-            trainee.train(mode)
+        """Switch dropout and batch statistics on or off."""
+        for state in self.states:
+            state.train(mode)
 
     def gradients(self) -> list[Tensor]:
-        """Of each weight of each trainee, ``(M, n)``; of the last step."""
-        each = [[w for part in trainee.weights() for w in part] for trainee in self.trainees]
+        """The gradients of the last step: one tensor ``(M, n)`` per weight."""
+        per_model = [[w for part in state.weights() for w in part] for state in self.states]
         return [
             torch.stack([_flat(weight.grad, weight) for weight in same])
-            for same in zip(*each, strict=True)
+            for same in zip(*per_model, strict=True)
         ]
 
+
+class SoloEngine(Engine):
+    """One model, on the caller's own thread."""
+
+    def __init__(
+        self, state: TrainState, plan: ExecutionPlan, device: torch.device,
+        average: Average | None = None,
+    ) -> None:  # fmt: skip
+        self.states = [state]
+        self.own = _make_step(state, plan, device, average)
+
+    def step(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """Take a step; returns the terms before the update, ``(T, 1)``."""
+        terms = self.own(x[0], noise[0], step)
+        self.own.wait()
+        self.keys = self.own.keys
+        return terms[:, None]
+
+    def terms(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """The terms ``(T, 1)`` without an update."""
+        terms = self.own.terms(x[0], noise[0], step)
+        self.keys = self.own.keys
+        return terms[:, None]
+
     def close(self) -> None:
-        """Let go of threads."""
+        """Free CUDA graphs."""
+        self.own.close()
 
 
-class OnThreads(Team):
-    """Each trainee by itself, several at once: on threads of a CPU, on streams of a GPU.
+class ThreadedEngine(Engine):
+    """Several models, each by itself: on threads of a CPU, on streams of a GPU.
 
-    On a CPU two models on a thread each are faster than two in turn on two threads: nothing waits
-    at the end of every operation. A team of one is on the caller's own thread or stream.
+    On a CPU two models on one thread each are faster than two in turn on two threads: no thread
+    waits at the end of every operation.
     """
 
     def __init__(
-        self, trainees: Sequence[Trainee], plan: Plan, device: torch.device,
-        join: Join | None = None,
-    ) -> None:  # fmt: skip
-        self.trainees = list(trainees)
-        self.steps = [
-            Step(_alone(trainee), trainee.optimizers, plan, device, join) for trainee in trainees
-        ]
+        self, states: Sequence[TrainState], plan: ExecutionPlan, device: torch.device
+    ) -> None:
+        self.states = list(states)
+        self.steps = [_make_step(state, plan, device) for state in states]
         workers = min(len(self.steps), get_num_threads())
-        if device.type != "cpu" or any(map(draws_its_own, trainees)):
+        if device.type != "cpu" or any(map(uses_torch_generator, states)):
             workers = 1
         self.threads = torch.get_num_threads()
         self.pool: ThreadPoolExecutor | None = None
@@ -86,23 +121,25 @@ class OnThreads(Team):
             self.pool = ThreadPoolExecutor(workers, "fastdis-model", torch.set_num_threads, (1,))
 
     def step(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
-        """Take a step each; the terms before it, ``(T, M)``."""
-        return self._each(Step.__call__, x, noise, step)
+        """Take a step of each model; returns the terms before the updates, ``(T, M)``."""
+        return self._for_each(operator.call, x, noise, step)
 
     def terms(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
-        """The terms ``(T, M)`` without a step."""
-        return self._each(Step.terms, x, noise, step)
+        """The terms ``(T, M)`` without an update."""
+        return self._for_each(Step.terms, x, noise, step)
 
-    def _each(self, call: Callable[..., Tensor], x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+    def _for_each(
+        self, method: Callable[..., Tensor], x: Tensor, noise: Tensor, step: Tensor
+    ) -> Tensor:
         parts = (self.steps, x, noise, [step] * len(x))
-        results = list(self.pool.map(call, *parts) if self.pool else map(call, *parts))
-        for each in self.steps:  # which a GPU has done side by side
+        terms = list(self.pool.map(method, *parts) if self.pool else map(method, *parts))
+        for each in self.steps:  # a GPU runs the models' streams side by side
             each.wait()
         self.keys = self.steps[0].keys
-        return torch.stack(results, dim=1)
+        return torch.stack(terms, dim=1)
 
     def close(self) -> None:
-        """Let go of threads, and of the number of threads that they were given."""
+        """Free threads and CUDA graphs, and restore torch's number of threads."""
         for each in self.steps:
             each.close()
         if self.pool is not None:
@@ -111,72 +148,75 @@ class OnThreads(Team):
             torch.set_num_threads(self.threads)
 
 
-class Stacked(Team):
-    """All trainees as one model with a leading axis, by ``torch.func.vmap``.
+class StackedEngine(Engine):
+    """Several models as one model with a leading axis, by ``torch.func.vmap``.
 
-    Until it is closed, the weights of each trainee are views of the stack's, so that saving and
-    encoding need nothing more.
+    Until the engine is closed, the weights of each model are views of the stack's, so that saving
+    and encoding need nothing more.
     """
 
-    def __init__(self, trainees: Sequence[Trainee], plan: Plan, device: torch.device) -> None:
-        self.trainees = list(trainees)
-        pairs = [_Pair(trainee.model, trainee.objective) for trainee in trainees]
+    def __init__(
+        self, states: Sequence[TrainState], plan: ExecutionPlan, device: torch.device
+    ) -> None:
+        self.states = list(states)
+        pairs = [LossTerms(state.model, state.objective) for state in states]
         weights, buffers = stack_module_state(pairs)
         self.base = copy.deepcopy(pairs[0]).to("meta")
-        self.weights, self.buffers = weights, buffers
         for m, pair in enumerate(pairs):
             for name, weight in pair.named_parameters():
                 weight.data = weights[name].data[m]
             for name, buffer in pair.named_buffers():
                 buffer.data = buffers[name].data[m]
-        first = self.trainees[0]
+        first = self.states[0]
         names = {id(weight): name for name, weight in pairs[0].named_parameters()}
-        model, own, theirs = ([weights[names[id(w)]] for w in part] for part in first.weights())
-        self.optimizers = optimizers_of(model, own, theirs, first.config, device)
+        model, objective, adversary = (
+            [weights[names[id(weight)]] for weight in part] for part in first.weights()
+        )
+        self.optimizers = optimizers_of(model, objective, adversary, first.config, device)
         for number, optimizer in enumerate(self.optimizers):
             self._share_state(number, optimizer)
-        # Nothing that refers to self: it goes when the last reference does, with its graphs.
-        terms_of = _stacked_terms(self.base, weights, buffers)
-        self.inner = Step(terms_of, self.optimizers, plan, device)
+        # This function does not refer to the engine: a circle would keep CUDA graphs alive.
+        stacked_terms = _batched(self.base, weights, buffers)
+        self.all = _step_class(device)(stacked_terms, self.optimizers, plan, device)
 
     def _share_state(self, number: int, optimizer: torch.optim.Optimizer) -> None:
-        """Take the state of the trainees' optimizers, and make theirs views of it."""
+        """Copy the state of each model's optimizer into the stack's, and make it a view of that."""
         stacks = [weight for group in optimizer.param_groups for weight in group["params"]]
-        for m, trainee in enumerate(self.trainees):
-            alone = trainee.optimizers[number]
-            mine = [weight for group in alone.param_groups for weight in group["params"]]
-            for stack, weight in zip(stacks, mine, strict=True):
-                state, views = alone.state[weight], {}
+        for m, state in enumerate(self.states):
+            of_model = state.optimizers[number]
+            own = [weight for group in of_model.param_groups for weight in group["params"]]
+            for stack, weight in zip(stacks, own, strict=True):
+                before, views = of_model.state[weight], {}
                 for key, value in optimizer.state[stack].items():
-                    # In step, all have taken as many.
+                    # All models have taken the same number of steps.
                     views[key] = value if key == "step" else value[m]
-                    views[key].copy_(state[key])
-                alone.state[weight] = views
+                    views[key].copy_(before[key])
+                of_model.state[weight] = views
 
     def step(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
-        """Take a step each; the terms before it, ``(T, M)``."""
-        told = self.inner(x, noise, step)
-        self.inner.wait()
-        self.keys = self.inner.keys
-        return told
+        """Take a step of each model; returns the terms before the updates, ``(T, M)``."""
+        terms = self.all(x, noise, step)
+        self.all.wait()
+        self.keys = self.all.keys
+        return terms
 
     def terms(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
-        """The terms ``(T, M)`` without a step."""
-        told = self.inner.terms(x, noise, step)
-        self.keys = self.inner.keys
-        return told
+        """The terms ``(T, M)`` without an update."""
+        terms = self.all.terms(x, noise, step)
+        self.keys = self.all.keys
+        return terms
 
     def set_rates(self, share: float) -> None:
-        """Every learning rate at a share of its full value."""
+        """Set every learning rate to a share of its full value."""
         set_rates(self.optimizers, share)
 
     def train(self, mode: bool) -> None:
-        """Dropout and batch statistics on, or off."""
+        """Switch dropout and batch statistics on or off."""
         super().train(mode)
         self.base.model.train(mode)
 
     def gradients(self) -> list[Tensor]:
-        """Of each weight of each trainee, ``(M, n)``; of the last step."""
+        """The gradients of the last step: one tensor ``(M, n)`` per weight."""
         return [
             _flat(weight.grad, weight).reshape(len(weight), -1)
             for optimizer in self.optimizers
@@ -185,84 +225,81 @@ class Stacked(Team):
         ]
 
     def close(self) -> None:
-        """Let go of the graphs; each trainee gets memory of its own, lest one keep the stack's."""
-        self.inner.close()
-        for trainee in self.trainees:
-            for module in (trainee.model, trainee.objective):
+        """Free CUDA graphs, and give each model memory of its own in place of its views."""
+        self.all.close()
+        for state in self.states:
+            for module in (state.model, state.objective):
                 for each in (*module.parameters(), *module.buffers()):
                     each.data = each.data.clone()
-            for optimizer in trainee.optimizers:
-                for state in optimizer.state.values():
-                    state.update({key: value.clone() for key, value in state.items()})
+            for optimizer in state.optimizers:
+                for values in optimizer.state.values():
+                    values.update({key: value.clone() for key, value in values.items()})
 
 
-def can_be_stacked(trainees: Sequence[Trainee]) -> bool:
-    """Whether they differ in nothing but weights and buffers, and these are all they depend on."""
-    first = trainees[0]
+def make_engine(
+    states: Sequence[TrainState], plan: ExecutionPlan, device: torch.device,
+    average: Average | None = None,
+) -> Engine:  # fmt: skip
+    """The engine that the plan names; ``average`` is for one model in a group of processes."""
+    if plan.engine == "stacked":
+        return StackedEngine(states, plan, device)
+    if len(states) == 1:
+        return SoloEngine(states[0], plan, device, average)
+    return ThreadedEngine(states, plan, device)
+
+
+def can_be_stacked(states: Sequence[TrainState]) -> bool:
+    """Whether models differ in weights and buffers alone, and depend on nothing else."""
+    first = states[0]
     weighing = dict(first.objective.named_buffers()).keys()
-    return not any(map(draws_its_own, trainees)) and all(
-        trainee.model.options() == first.model.options()
-        and type(trainee.objective) is type(first.objective)
-        and dict(trainee.objective.named_buffers()).keys() == weighing
-        and trainee.objective.protocol == first.objective.protocol
+    return not any(map(uses_torch_generator, states)) and all(
+        state.model.options() == first.model.options()
+        and type(state.objective) is type(first.objective)
+        and dict(state.objective.named_buffers()).keys() == weighing
+        and state.objective.protocol == first.objective.protocol
         and all(
             value == first.objective.options[key] or key in weighing
-            for key, value in trainee.objective.options.items()
+            for key, value in state.objective.options.items()
         )
-        for trainee in trainees
+        for state in states
     )
 
 
-def draws_its_own(trainee: Trainee) -> bool:
-    """Whether it takes numbers from torch's generator, as torch's own dropout does.
+def uses_torch_generator(state: TrainState) -> bool:
+    """Whether the model draws from torch's generator, as ``torch.nn.Dropout`` does.
 
-    Threads would not keep their order, and a stack would draw others than each of its models alone.
+    Threads would draw in another order than one model alone, and a stack would draw other numbers.
     """
     return any(
         isinstance(module, _DropoutNd) or (isinstance(module, nn.RNNBase) and module.dropout > 0)
-        for module in trainee.model.modules()
+        for module in state.model.modules()
     )
 
 
-def team(
-    trainees: Sequence[Trainee], plan: Plan, device: torch.device, join: Join | None = None
-) -> Team:  # fmt: skip
-    """The team that the plan names."""
-    if plan.engine == "stacked":
-        return Stacked(trainees, plan, device)
-    return OnThreads(trainees, plan, device, join)
+def _step_class(device: torch.device) -> type[Step]:
+    return CapturedStep if device.type == "cuda" else Step
 
 
-def _stacked_terms(base: nn.Module, weights: Any, buffers: Any) -> Terms:
+def _make_step(
+    state: TrainState, plan: ExecutionPlan, device: torch.device, average: Average | None = None
+) -> Step:
+    loss_terms = LossTerms(state.model, state.objective)
+    return _step_class(device)(loss_terms, state.optimizers, plan, device, average)
+
+
+def _batched(base: nn.Module, weights: Any, buffers: Any) -> LossFunction:
+    """``base`` over a leading axis of weights, buffers, features and noise."""
+
     def one(weights: Any, buffers: Any, x: Tensor, noise: Tensor, step: Tensor) -> Any:
         return functional_call(base, (weights, buffers), (x, noise, step))
 
     every = torch.vmap(one, in_dims=(0, 0, 0, 0, None), randomness="different")
 
-    def terms(x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
-        result: dict[str, Tensor] = every(weights, buffers, x, noise, step)
-        return result
+    def stacked_terms(x: Tensor, noise: Tensor, step: Tensor) -> Terms:
+        terms: Terms = every(weights, buffers, x, noise, step)
+        return terms
 
-    return terms
-
-
-class _Pair(nn.Module):
-    """A model and its objective as one module, for one dictionary of weights."""
-
-    def __init__(self, model: nn.Module, objective: nn.Module) -> None:
-        super().__init__()
-        self.model, self.objective = model, objective
-
-    def forward(self, x: Tensor, noise: Tensor, step: Tensor) -> Any:
-        return self.objective(self.model, x, noise, step)
-
-
-def _alone(trainee: Trainee) -> Terms:
-    def terms(x: Tensor, noise: Tensor, step: Tensor) -> dict[str, Tensor]:
-        result: dict[str, Tensor] = trainee.objective(trainee.model, x, noise, step)
-        return result
-
-    return terms
+    return stacked_terms
 
 
 def _flat(gradient: Tensor | None, weight: Tensor) -> Tensor:

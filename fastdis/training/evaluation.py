@@ -12,55 +12,66 @@ from torch import Tensor
 
 from fastdis import datasets, objectives
 from fastdis.datasets import Dataset
-from fastdis.training.batches import Clips, Indices
+from fastdis.training.batches import BatchPlan, Indices
 from fastdis.training.config import TrainConfig
-from fastdis.training.distributed import Processes, take_whole_batches
-from fastdis.training.engines import Team, team
-from fastdis.training.loader import Feed, feed_of
-from fastdis.training.state import Trainee
-from fastdis.training.step import Plan
+from fastdis.training.distributed import ProcessGroup, unshard_batches
+from fastdis.training.engines import Engine, make_engine
+from fastdis.training.loader import Loader, make_loader
+from fastdis.training.plan import ExecutionPlan
+from fastdis.training.state import TrainState
 
 
 def evaluate(
     model: Any, objective: objectives.Objective, dataset: Dataset, rows: NDArray[np.int64],
     batch_size: int = 64, *, seed: int = 0, step: int = 0,
 ) -> dict[str, float]:  # fmt: skip
-    """The mean of each term over some clips, without training; empty if there are none.
+    """The mean of each term of the loss over some clips, without training.
 
-    ``seed`` fixes the noise; ``step`` is what weights that are annealed depend on. The model is in
-    evaluation mode afterwards.
+    Parameters
+    ----------
+    model, objective, dataset
+        As in :func:`fastdis.training.train`. The model is in evaluation mode afterwards.
+    rows
+        The clips, by their indices in the data set; without any the result is empty.
+    batch_size
+        Clips per batch.
+    seed
+        Fixes the noise.
+    step
+        The number of steps on which annealed weights depend.
     """
     weight = next(model.parameters())
-    plan = Plan(dtype="float64" if weight.dtype == torch.float64 else "float32")
-    run, alone = Trainee(model, objective, TrainConfig()), Processes(weight.device, alone=True)
-    feed = feed_of(run, dataset, weight.device, plan, alone)
-    nothing = np.zeros(0, np.int64)
+    plan = ExecutionPlan(dtype="float64" if weight.dtype == torch.float64 else "float32")
+    state = TrainState(model, objective, TrainConfig())
+    processes = ProcessGroup(weight.device, alone=True)
     changed = objective.options["changed"] if objective.pairs else None
     pairs = datasets.Pairs(dataset, changed) if objective.pairs else None
-    clips = Clips(nothing, rows, batch_size, objective.smallest_batch, None, pairs)
-    together = team([run], plan, weight.device)
-    return mean_terms(together, feed, clips.validation(), [seed], step, alone)[0]
+    no_clips = np.zeros(0, np.int64)
+    batches = BatchPlan(no_clips, rows, batch_size, objective.smallest_batch, None, pairs)
+    loader = make_loader(state, dataset, weight.device, plan, processes)
+    engine = make_engine([state], plan, weight.device)
+    return mean_terms(engine, loader, batches.validation(), [seed], step, processes)[0]
 
 
 def mean_terms(
-    together: Team, feed: Feed, batches: list[Indices], seeds: list[int], step: int,
-    processes: Processes,
+    engine: Engine, loader: Loader, batches: list[Indices], seeds: list[int], step: int,
+    processes: ProcessGroup,
 ) -> list[dict[str, float]]:  # fmt: skip
-    """The mean of each term over some clips, for each of a team."""
+    """The mean of each term over the clips of ``batches``, for each model of the engine."""
     if not batches:
         return [{} for _ in seeds]
-    together.train(False)
-    take_whole_batches(together.trainees)
-    done = step_on(step, feed)
-    sums = torch.zeros((len(together.keys), len(seeds)), dtype=torch.float64, device=feed.device)
-    with closing(feed.validation(batches, seeds)) as made:
+    engine.train(False)
+    unshard_batches(engine.states)
+    number = step_tensor(step, loader)
+    sums = torch.zeros((len(engine.keys), len(seeds)), dtype=torch.float64, device=loader.device)
+    with closing(loader.validation(batches, seeds)) as made:
         for batch in made:
-            told = together.terms(batch.x, batch.noise, done) * len(batch)
-            sums = told if sums.numel() == 0 else sums + told
+            terms = engine.terms(batch.x, batch.noise, number) * len(batch)
+            sums = terms if sums.numel() == 0 else sums + terms
     means = processes.sum(sums) / sum(map(len, batches))
-    return [dict(zip(together.keys, each, strict=True)) for each in means.T.tolist()]
+    return [dict(zip(engine.keys, of_model, strict=True)) for of_model in means.T.tolist()]
 
 
-def step_on(step: int, feed: Feed) -> Tensor:
-    """Without waiting for the device, as a copy from the host would."""
-    return torch.full((), step, dtype=torch.int64, device=feed.device)
+def step_tensor(step: int, loader: Loader) -> Tensor:
+    """The number of a step on the device, filled there: a copy from the host would wait for it."""
+    return torch.full((), step, dtype=torch.int64, device=loader.device)

@@ -1,6 +1,6 @@
-"""A trained model for use elsewhere: raw weights with a description, or graphs for torch alone.
+"""Export a trained model: raw weights with a description, or graphs that need torch alone.
 
-``model.safetensors`` and ``config.json`` hold what :func:`load_exported` makes the model of again;
+From ``model.safetensors`` and ``config.json`` :func:`load_exported` makes the model again;
 ``encoder.pt2`` and ``decoder.pt2`` (``torch.export``) run where this package is not installed.
 """
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from fastdis import __version__, _files, _validation, models
-from fastdis.training import checkpoints
+from fastdis.training import checkpoints, run_folder, trained
 
 FORMAT, VERSION = "fastdis-model", 1
 FORMATS = ("safetensors", "torch_export")
@@ -66,8 +66,6 @@ def export(
     OSError
         If ``to`` cannot be written, or another process is writing to it.
     """
-    from fastdis.training import trained
-
     several = isinstance(formats, Iterable) and not isinstance(formats, str)
     names = [
         _validation.choice("formats", name, FORMATS) for name in (formats if several else [formats])
@@ -76,16 +74,16 @@ def export(
         raise ValueError(f"formats takes at least one of {', '.join(map(repr, FORMATS))}, got none")
     model = trained.load(path, which=which).model
     model.to(memory_format=torch.contiguous_format)  # what other readers of the weights expect
-    told = _describe(Path(path), model, which)
+    description = _describe(Path(path), model, which)
     folder = Path(path) / "export" if to is None else Path(to)
     _check_target(folder)
     written: dict[str, Path] = {}
     with _files.only_writer(folder):
         _files.remove_partial(folder)
         if "safetensors" in names:
-            written |= _write_weights(folder, model, told)
+            written |= _write_weights(folder, model, description)
         if "torch_export" in names:
-            written |= _write_graphs(folder, model, told)
+            written |= _write_graphs(folder, model, description)
     return written
 
 
@@ -103,15 +101,16 @@ def load_exported(folder: str | Path) -> Any:
         together.
     """
     config, weights = Path(folder) / CONFIG, Path(folder) / MODEL
-    told = _files.read_json(config, _WHAT)
-    if not _ours(told):
+    description = _files.read_json(config, _WHAT)
+    if not _is_export(description):
         raise ValueError(f"{config} is not {_WHAT}")
-    if told.get("version") != VERSION:
-        raise ValueError(f"{config} is of version {told.get('version')}, this reads {VERSION}")
+    version = description.get("version")
+    if version != VERSION:
+        raise ValueError(f"{config} is of version {version}, this reads {VERSION}")
     with _files.reading(config, _WHAT, (AttributeError, KeyError, TypeError, ValueError)):
-        model = models.build(**told["model"], seed=0)
-        model.to(_dtype(told["dtype"]))
-        digest = str(told["sha256"])
+        model = models.build(**description["model"], seed=0)
+        model.to(_dtype(description["dtype"]))
+        digest = str(description["sha256"])
     with _files.reading(weights, "an exported model"):
         data = weights.read_bytes()
     if hashlib.sha256(data).hexdigest() != digest:
@@ -124,9 +123,7 @@ def load_exported(folder: str | Path) -> Any:
 
 
 def _describe(path: Path, model: Any, which: str) -> dict[str, Any]:
-    """What ``config.json`` says: what the model is, and what it was trained on and for."""
-    from fastdis.training import run_folder, trained
-
+    """The contents of ``config.json``: the model, its objective and its data set."""
     with _files.reading(path / run_folder.CONFIG, "a run's config.json", (KeyError, TypeError)):
         objective = _files.read_json(path / run_folder.CONFIG, "a run's config.json")["objective"]
     return {
@@ -142,8 +139,8 @@ def _describe(path: Path, model: Any, which: str) -> dict[str, Any]:
     }
 
 
-def _ours(told: Any) -> bool:
-    return isinstance(told, dict) and told.get("format") == FORMAT
+def _is_export(description: Any) -> bool:
+    return isinstance(description, dict) and description.get("format") == FORMAT
 
 
 def _dtype(name: Any) -> torch.dtype:
@@ -151,7 +148,7 @@ def _dtype(name: Any) -> torch.dtype:
 
 
 def _check_target(folder: Path) -> None:
-    """A mistake is said before the graphs are traced, and no other config.json is replaced."""
+    """Check before the graphs are traced that the folder can be written and holds nothing else."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -161,38 +158,38 @@ def _check_target(folder: Path) -> None:
     config = folder / CONFIG
     if config.exists():
         try:
-            ours = _ours(_files.read_json(config, _WHAT))
+            is_export = _is_export(_files.read_json(config, _WHAT))
         except ValueError:
-            ours = False
-        if not ours:
+            is_export = False
+        if not is_export:
             raise ValueError(
                 f"to takes a folder without another {CONFIG}, such as a run's; got {folder}"
             )
 
 
-def _write_weights(folder: Path, model: Any, told: dict[str, Any]) -> dict[str, Path]:
+def _write_weights(folder: Path, model: Any, description: dict[str, Any]) -> dict[str, Path]:
     from safetensors.torch import save
 
-    data = save(model.state_dict(), {"format": "pt"})  # "pt": how others tell torch's layout
+    data = save(model.state_dict(), {"format": "pt"})  # "pt" marks torch's layout
     _write(folder / MODEL, data)
-    # After the weights: a stop between the two leaves a pair whose digest tells.
-    _files.write_json(folder / CONFIG, {**told, "sha256": hashlib.sha256(data).hexdigest()})
+    # After the weights: a stop between the two leaves a pair whose digest does not match.
+    _files.write_json(folder / CONFIG, {**description, "sha256": hashlib.sha256(data).hexdigest()})
     return {"model": folder / MODEL, "config": folder / CONFIG}
 
 
-def _write_graphs(folder: Path, model: Any, told: dict[str, Any]) -> dict[str, Path]:
+def _write_graphs(folder: Path, model: Any, description: dict[str, Any]) -> dict[str, Path]:
     like = next(model.parameters())
     parts: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
         ENCODER: (_Encoder(model), tuple(model.input_shape)),
         DECODER: (_Decoder(model), (model.latent_dim,)),
     }
     for name, (part, shape) in parts.items():
-        _write(folder / name, _graph(part, like.new_zeros(2, *shape), told))
+        _write(folder / name, _graph(part, like.new_zeros(2, *shape), description))
     return {"encoder": folder / ENCODER, "decoder": folder / DECODER}
 
 
-def _graph(part: nn.Module, example: Tensor, told: dict[str, Any]) -> bytes:
-    """An exported program for any number of rows; torch would fix one if the example had one."""
+def _graph(part: nn.Module, example: Tensor, description: dict[str, Any]) -> bytes:
+    """An exported program for any batch size; torch would fix a size of 1 in the example."""
     program = torch.export.export(
         _without_unused(part, example),
         (example,),
@@ -200,7 +197,7 @@ def _graph(part: nn.Module, example: Tensor, told: dict[str, Any]) -> bytes:
         strict=False,
     )
     file = io.BytesIO()  # so that a full disk is an OSError of this package's own write
-    torch.export.save(program, file, extra_files={CONFIG: json.dumps(told)})
+    torch.export.save(program, file, extra_files={CONFIG: json.dumps(description)})
     return file.getvalue()
 
 

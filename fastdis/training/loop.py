@@ -1,9 +1,10 @@
-"""The training loop, readable from top to bottom, for one model or for many in step.
+"""The training loop, for one model or for several at once.
 
-A run folder holds ``config.json`` (what was trained, on what, how), ``plan.json`` (how the steps
-are computed on this machine), ``log.jsonl`` (a row an epoch), ``best.safetensors`` (the weights of
-the best validation loss), ``last.safetensors`` (everything needed to go on) and the one before it.
-A run that was stopped goes on where it stopped and ends with the same weights.
+A run folder holds ``config.json`` (model, objective, data set and TrainConfig), ``plan.json`` (how
+the steps are computed on this machine), ``log.jsonl`` (one row per epoch), ``best.safetensors``
+(the weights of the best validation loss), ``last.safetensors`` (all that is needed to go on) and
+``previous.safetensors`` (the checkpoint before it). A run that was stopped goes on where it
+stopped and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -22,19 +23,26 @@ from tqdm import tqdm
 from fastdis import objectives
 from fastdis._devices import check_device, device_of
 from fastdis.datasets import Dataset
-from fastdis.training.batches import Clips, Indices, clips_of
-from fastdis.training.config import MEASURE, TrainConfig
-from fastdis.training.distributed import Processes, take_whole_batches
-from fastdis.training.engines import Team, team
-from fastdis.training.evaluation import mean_terms, step_on
-from fastdis.training.loader import Feed, feed_of
-from fastdis.training.prepare import near, seeded, start
+from fastdis.training.autotune import AUTO
+from fastdis.training.batches import BatchPlan, Indices, plan_batches
+from fastdis.training.config import TrainConfig
+from fastdis.training.distributed import ProcessGroup, unshard_batches
+from fastdis.training.engines import Engine, make_engine
+from fastdis.training.evaluation import mean_terms, step_tensor
+from fastdis.training.loader import Loader, make_loader
+from fastdis.training.prepare import (
+    check_folders,
+    choose_plan,
+    on_gpu_if_it_fits,
+    resume,
+    seeded_generators,
+)
 from fastdis.training.process import keeping_large_blocks, stop_requests
 from fastdis.training.run_folder import NonFiniteLossError, Progress, Run, RunFolder
 from fastdis.training.trained import TrainResult
 
-# Steps between two looks at the losses. A look waits for a GPU; on a CPU it costs nothing.
-_READ_BACK = {"cpu": 1, "cuda": 20}
+# Steps between two transfers of the losses to the host: on a GPU a transfer waits for the step.
+_STEPS_PER_TRANSFER = {"cpu": 1, "cuda": 20}
 
 
 def train(
@@ -45,20 +53,22 @@ def train(
 ) -> TrainResult:
     """Train a model, or go on with a run that was stopped.
 
-    Ctrl-C, SIGTERM, a kill or a full disk leave a run folder from which the same call goes on;
-    on a CPU it ends with the weights of the unbroken run, bit for bit. Started by ``torchrun``,
-    each process takes its part of every batch, and the first one writes the folder.
+    Ctrl-C, SIGTERM, a kill or a full disk leave a run folder from which the same call goes on; on
+    a CPU the run ends with the weights of an uninterrupted run, bit for bit. Started by
+    ``torchrun``, each process takes its part of every batch, and the first one writes the folder.
+    In the main thread, Ctrl-C and SIGTERM wait for the end of the step, and a search for the
+    fastest plan (``config.tune``) uses SIGALRM.
 
     Parameters
     ----------
     model
-        As :func:`fastdis.models.build` makes it; trained in place.
+        A model of :func:`fastdis.models.build`; trained in place.
     objective
-        As :func:`fastdis.objectives.build` makes it.
+        An objective of :func:`fastdis.objectives.build`.
     dataset
         Any data set of :mod:`fastdis.datasets`; ``dataset.in_memory()`` computes each feature once.
     config
-        How; see :class:`TrainConfig`.
+        See :class:`TrainConfig`.
 
     Raises
     ------
@@ -66,176 +76,183 @@ def train(
         If the model does not fit the data set, a batch does not fit the training clips, or the
         run folder holds another run.
     OSError
-        If the run folder cannot be written, or another process is at it.
+        If the run folder cannot be written, or another process writes to it.
     RuntimeError
-        If the device is not there.
+        If there is no such device.
     NonFiniteLossError
-        If a term of the loss stops being finite; the last good checkpoint stays.
+        If a term of the loss is infinite or NaN; the last good checkpoint stays.
     ImportError
-        If ``tensorboard`` is wanted and missing.
+        If ``tensorboard`` is asked for and missing.
     KeyboardInterrupt
         After Ctrl-C, once the checkpoint is written.
     """
     config = config or TrainConfig()
-    return train_runs([Run(model, objective, config)], dataset, config, MEASURE)[0]
+    return train_runs([Run(model, objective, config)], dataset, config, AUTO)[0]
 
 
 def train_runs(
-    runs: list[Run], dataset: Dataset, config: TrainConfig, engine: str
+    runs: list[Run], dataset: Dataset, config: TrainConfig, engine_name: str
 ) -> list[TrainResult]:
+    """Train several runs at once, which share the data set and all of ``config`` but the seed."""
     device = device_of(check_device(config.device))
-    processes = Processes(device)
+    processes = ProcessGroup(device)
     if len(runs) > 1 and processes.size > 1:
         raise ValueError(f"train_many takes one process, got {processes.size}")
-    clips = clips_of(runs[0].model, runs[0].objective, dataset, config, processes.size)
+    batches = plan_batches(runs[0].model, runs[0].objective, dataset, config, processes.size)
     for run in runs:
         run.folder = RunFolder(
-            run.config.path, writes=processes.first, tensorboard=config.tensorboard
+            run.config.path, writes=processes.is_first, tensorboard=config.tensorboard
         )
-    with ExitStack() as held:
+    with ExitStack() as stack:
         for run in runs:
-            held.enter_context(run.folder.locked())
-        held.enter_context(torch.cuda.device(device) if device.type == "cuda" else nullcontext())
-        held.enter_context(keeping_large_blocks())
-        held.enter_context(seeded(config.seed, device))
-        held.callback(take_whole_batches, runs)
-        stop = held.enter_context(stop_requests())
-        dataset = near(dataset, device)
-        choice = start(runs, dataset, clips, device, engine, processes)
-        feed = feed_of(runs[0], dataset, device, choice.plan, processes)
+            stack.enter_context(run.folder.locked())
+        stack.enter_context(torch.cuda.device(device) if device.type == "cuda" else nullcontext())
+        stack.enter_context(keeping_large_blocks())
+        stack.enter_context(seeded_generators(config.seed, device))
+        stack.callback(unshard_batches, runs)
+        stop = stack.enter_context(stop_requests())
 
-        together: Team | None = None
-        held.callback(lambda: together.close() if together is not None else None)
+        dataset = on_gpu_if_it_fits(dataset, device)
+        check_folders(runs, dataset, batches, processes)
+        choice = choose_plan(runs, dataset, batches, device, engine_name, processes)
+        resume(runs, choice, device, processes)
+        loader = make_loader(runs[0], dataset, device, choice.plan, processes)
+
+        engine: Engine | None = None
+        stack.callback(lambda: engine.close() if engine is not None else None)
         while pending := [run for run in runs if not run.done]:
-            # Those behind go first, should a kill have struck between two checkpoints.
-            first = min(run.place for run in pending)
-            group = [run for run in pending if run.place == first]
-            if together is None or together.trainees != group:
-                if together is not None:
-                    together.close()
-                together = team(group, choice.plan, device, processes.join(group, stop))
-            _epoch(together, group, feed, clips, processes, stop)
-            _finish_epoch(together, group, feed, clips, processes)
-            if processes.agreed_to_stop(stop):
-                raise _why(stop)
-        processes.wait()  # until the files are there for all
-        if stop:  # asked for while a finished run was loading
+            # After a kill between two checkpoints some runs are ahead: the others go first.
+            position = min(run.position for run in pending)
+            group = [run for run in pending if run.position == position]
+            if engine is None or engine.states != group:
+                if engine is not None:
+                    engine.close()
+                average = processes.gradient_average(group[0], stop)
+                engine = make_engine(group, choice.plan, device, average)
+            _train_epoch(engine, group, loader, batches, processes, stop)
+            _finish_epoch(engine, group, loader, batches, processes)
+            if processes.any_stops(stop):
+                raise _stop_reason(stop)
+        processes.barrier()  # the files are written when any process returns
+        if stop:  # requested while a finished run was loading
             raise stop[0]
     return [
-        TrainResult(run.model, run.objective, run.at.history, run.at.best_epoch, run.config, choice)
+        TrainResult(
+            run.model, run.objective, run.progress.history, run.progress.best_epoch, run.config,
+            choice,
+        )
         for run in runs
-    ]
+    ]  # fmt: skip
 
 
-def _epoch(
-    together: Team, group: list[Run], feed: Feed, clips: Clips, processes: Processes,
+def _train_epoch(
+    engine: Engine, group: list[Run], loader: Loader, batches: BatchPlan, processes: ProcessGroup,
     stop: Sequence[BaseException],
 ) -> None:  # fmt: skip
-    """The rest of an epoch of a group in step."""
-    at, config = group[0].at, group[0].config
-    batches = [clips.epoch(run.config.seed, at.epoch) for run in group]
-    steps, look = len(batches[0]), _READ_BACK.get(feed.device.type, 1)
-    seeds = [run.config.seed for run in group]
+    """Train the rest of an epoch of runs that are at the same step."""
+    progress, config = group[0].progress, group[0].config
+    per_run = [batches.epoch(run.config.seed, progress.epoch) for run in group]
+    steps, seeds = len(per_run[0]), [run.config.seed for run in group]
+    transfer = _STEPS_PER_TRANSFER[loader.device.type]
     sums: list[Tensor] = []
-    started, feed.waited = time.perf_counter(), 0.0
-    together.train(True)
+    started, loader.waited = time.perf_counter(), 0.0
+    engine.train(True)
     with (
-        _bar(sum(map(len, batches[0])), at, config, processes) as bar,
-        closing(feed.training(batches, seeds, at.epoch, at.step)) as made,
+        _progress_bar(sum(map(len, per_run[0])), progress, config, processes) as bar,
+        closing(loader.training(per_run, seeds, progress.epoch, progress.step)) as made,
     ):
-        for number, batch in enumerate(made, at.step):
-            done = at.epoch * steps + number
-            together.set_rates(config.rate_share(done, config.epochs * steps))
+        for number, batch in enumerate(made, progress.step):
+            step = progress.epoch * steps + number
+            engine.set_rates(config.rate_share(step, config.epochs * steps))
             for run in group:
-                processes.spread(run.objective, len(batch))
-                run.at.step, run.at.clips = number + 1, run.at.clips + len(batch)
-            told = together.step(batch.x, batch.noise, step_on(done, feed))
-            sums.append(told * len(batch))
+                processes.shard_batch(run.objective, len(batch))
+                run.progress.step, run.progress.clips = number + 1, run.progress.clips + len(batch)
+            terms = engine.step(batch.x, batch.noise, step_tensor(step, loader))
+            sums.append(terms * len(batch))
             bar.update(len(batch))
             last = number + 1 == steps
-            if last or (number + 1) % look == 0 or (stop and processes.size == 1):
-                _read_back(together.keys, sums, group, batches, bar)
-                if processes.agreed_to_stop(stop) and not last:
-                    _clock(group, feed, started)
+            if last or (number + 1) % transfer == 0 or (stop and processes.size == 1):
+                _add_losses(engine.keys, sums, group, per_run, bar)
+                if processes.any_stops(stop) and not last:
+                    _add_times(group, loader, started)
                     for run in group:
-                        run.folder.save_last(*run.state, run.at)
-                    processes.wait()
-                    raise _why(stop)
-    _clock(group, feed, started)
+                        run.folder.save_last(*run.parts, run.progress)
+                    processes.barrier()
+                    raise _stop_reason(stop)
+    _add_times(group, loader, started)
 
 
-def _why(stop: Sequence[BaseException]) -> BaseException:
+def _stop_reason(stop: Sequence[BaseException]) -> BaseException:
     return stop[0] if stop else KeyboardInterrupt("another process was stopped")
 
 
-def _clock(group: list[Run], feed: Feed, started: float) -> None:
+def _add_times(group: list[Run], loader: Loader, started: float) -> None:
     for run in group:
-        run.at.seconds += time.perf_counter() - started
-        run.at.waited += feed.waited
+        run.progress.seconds += time.perf_counter() - started
+        run.progress.waited += loader.waited
 
 
-def _read_back(
-    keys: Sequence[str],
-    sums: list[Tensor],
-    group: list[Run],
-    batches: list[list[Indices]],
+def _add_losses(
+    keys: Sequence[str], sums: list[Tensor], group: list[Run], batches: list[list[Indices]],
     bar: Any,
-) -> None:
-    """Move the terms to the host, hold them against infinity and NaN, add them up, show them."""
-    told = torch.stack(sums).cpu().numpy()  # (steps, T, M)
+) -> None:  # fmt: skip
+    """Move the losses of the last steps to the host, check that they are finite, add them up."""
+    losses = torch.stack(sums).cpu().numpy()  # (steps, T, M)
     sums.clear()
-    at = group[0].at
-    bad = np.argwhere(~np.isfinite(told))
+    progress = group[0].progress
+    bad = np.argwhere(~np.isfinite(losses))
     if len(bad):
         back, term, m = bad[0].tolist()
-        number = at.step - len(told) + back
+        number = progress.step - len(losses) + back
         raise NonFiniteLossError(
-            keys[term], float(told[back, term, m]), at.epoch + 1, number + 1,
+            keys[term], float(losses[back, term, m]), progress.epoch + 1, number + 1,
             batches[m][number], group[m].config,
         )  # fmt: skip
     for m, run in enumerate(group):
-        for key, total in zip(keys, told[:, :, m].sum(axis=0).tolist(), strict=True):
-            run.at.sums[key] = run.at.sums.get(key, 0.0) + total
-    shown = {key: f"{total / at.clips:.4g}" for key, total in at.sums.items()}
-    bar.set_postfix(shown, refresh=False)
+        for key, total in zip(keys, losses[:, :, m].sum(axis=0).tolist(), strict=True):
+            run.progress.sums[key] = run.progress.sums.get(key, 0.0) + total
+    means = {key: f"{total / progress.clips:.4g}" for key, total in progress.sums.items()}
+    bar.set_postfix(means, refresh=False)
 
 
 def _finish_epoch(
-    together: Team, group: list[Run], feed: Feed, clips: Clips, processes: Processes
+    engine: Engine, group: list[Run], loader: Loader, batches: BatchPlan, processes: ProcessGroup
 ) -> None:
-    """Hold the models against the held-out clips; keep what the epoch came to, and checkpoints."""
+    """Validate the models on the held-out clips; write the history and the checkpoints."""
     seeds = [run.config.seed for run in group]
-    done = (group[0].at.epoch + 1) * group[0].at.step
-    validation = mean_terms(together, feed, clips.validation(), seeds, done, processes)
+    step = (group[0].progress.epoch + 1) * group[0].progress.step
+    validation = mean_terms(engine, loader, batches.validation(), seeds, step, processes)
     for run, terms in zip(group, validation, strict=True):
         for term, value in terms.items():
             if not math.isfinite(value):
-                place = run.at.epoch + 1, run.at.step
+                epoch, step = run.progress.epoch + 1, run.progress.step
                 raise NonFiniteLossError(
-                    term, value, *place, clips.held_out, run.config, "validation"
+                    term, value, epoch, step, batches.held_out, run.config, "validation"
                 )
     for run, terms in zip(group, validation, strict=True):
-        at = run.at
+        progress = run.progress
         row: dict[str, Any] = {
-            "epoch": at.epoch + 1,
-            "train": {key: value / at.clips for key, value in at.sums.items()},
+            "epoch": progress.epoch + 1,
+            "train": {key: value / progress.clips for key, value in progress.sums.items()},
             "validation": terms,
-            "seconds": at.seconds,
-            "waiting": at.waited / at.seconds,
-            "clips_per_second": at.clips / at.seconds,
+            "seconds": progress.seconds,
+            "waiting": progress.waited / progress.seconds,
+            "clips_per_second": progress.clips / progress.seconds,
         }
-        at.history.append(row)
-        at.next_epoch()
+        progress.history.append(row)
+        progress.next_epoch()
         loss = (row["validation"] or row["train"])["loss"]
-        if loss < at.best_loss:
-            at.best_loss, at.best_epoch = loss, at.epoch
-            run.folder.save_best(run.model, at)
-        run.folder.save_last(*run.state, at)
+        if loss < progress.best_loss:
+            progress.best_loss, progress.best_epoch = loss, progress.epoch
+            run.folder.save_best(run.model, progress)
+        run.folder.save_last(*run.parts, progress)
         run.folder.log(row)
 
 
-def _bar(total: int, at: Progress, config: TrainConfig, processes: Processes) -> Any:
+def _progress_bar(
+    total: int, progress: Progress, config: TrainConfig, processes: ProcessGroup
+) -> Any:
     return tqdm(
-        total=total, initial=at.clips, desc=f"epoch {at.epoch + 1}/{config.epochs}", unit=" clips",
-        disable=not (config.progress and processes.first), mininterval=0.5,
+        total=total, initial=progress.clips, desc=f"epoch {progress.epoch + 1}/{config.epochs}",
+        unit=" clips", disable=not (config.progress and processes.is_first), mininterval=0.5,
     )  # fmt: skip

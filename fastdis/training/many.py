@@ -10,6 +10,7 @@ from typing import Any
 
 from fastdis import _validation, models, objectives
 from fastdis.datasets import Dataset
+from fastdis.training.autotune import AUTO
 from fastdis.training.config import MEASURE, TrainConfig
 from fastdis.training.loop import train_runs
 from fastdis.training.run_folder import Run, folder_name
@@ -24,30 +25,32 @@ def train_many(
     *,
     seeds: Iterable[int] = range(10),
     grid: Mapping[str, Sequence[Any]] | None = None,
-    engine: str = MEASURE,
+    engine: str = AUTO,
 ) -> list[TrainResult]:
-    """Train a model for every seed, and for every combination of an objective's options, in step.
+    """Train one model for every seed and every combination of an objective's options, at once.
 
-    Each comes out as :func:`train` alone would give it, up to rounding, with its own weights,
-    order of clips and noise, and with a run folder of its own, such as
-    ``path/beta=4.0_seed=0``, from which it goes on.
+    Each run gives the same result as :func:`train` alone, up to rounding: it has its own weights,
+    order of clips and noise, and its own run folder, such as ``path/beta=4.0_seed=0``, from which
+    it goes on.
 
     Parameters
     ----------
     model, objective
-        Which architecture and objective; both are built anew for each run. Several architectures
-        that take the same features to codes of the same size: a dict of them by the names of their
-        folders below ``path``.
+        The architecture and the objective; both are built anew for each run. For several
+        architectures, a dict of models with one input shape and one size of the code; its keys name
+        their folders below ``path``.
     dataset, config
         As in :func:`train`; ``config.seed`` is replaced by each seed.
     seeds
-        Of the initial weights, the order of the clips, and the noise.
+        Seeds of the initial weights, the order of the clips, and the noise.
     grid
         Values of options of the objective, such as ``{"beta": [1, 4, 8]}``.
     engine
-        ``"stacked"``: one batched model, by ``torch.func.vmap``; ``"threads"``: each by itself, on
-        :func:`fastdis.get_num_threads` threads of a CPU, on a stream each of a GPU;
-        ``"measure"``: the faster one.
+        ``"threads"``: each model by itself, on :func:`fastdis.get_num_threads` threads of a CPU, or
+        on one stream per model of a GPU. ``"stacked"``: one batched model, by ``torch.func.vmap``.
+        ``"auto"``: threads on a CPU; on a GPU a stack, or threads for models that cannot be
+        stacked; with ``config.tune`` as ``"measure"``. ``"measure"``: the faster of the two.
+        Runs that go on keep their engine with both of the last two.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def train_many(
     TypeError, ValueError
         As :func:`train`; if ``model`` is an empty dict, or architectures differ in input shape or
         size of the code; if ``seeds`` or a list of the grid is empty or holds a value twice, an
-        option is unknown, or the engine cannot stack what the runs differ in.
+        option is unknown, or the engine cannot stack the models.
     """
     config = config or TrainConfig()
     runs = []
@@ -77,12 +80,12 @@ def train_many(
                 replace(config, seed=seed, path=path),
             )
         )
-    _validation.choice("engine", engine, ("stacked", "threads", MEASURE))
+    _validation.choice("engine", engine, ("stacked", "threads", AUTO, MEASURE))
     return train_runs(runs, dataset, config, engine)
 
 
 def _architectures(model: Any) -> list[tuple[str, Any]]:
-    """Each with its folder; a single one has none of its own."""
+    """Each architecture with the name of its folder, which is empty for a single one."""
     if not isinstance(model, Mapping):
         return [("", model)]
     if not model:

@@ -10,11 +10,13 @@ from torch import Tensor
 
 
 def optimizers_of(
-    weights: Sequence[Tensor], own: Sequence[Tensor], adversary: Sequence[Tensor], config: Any,
-    device: torch.device,
+    of_model: Sequence[Tensor], of_objective: Sequence[Tensor], of_adversary: Sequence[Tensor],
+    config: Any, device: torch.device,
 ) -> list[torch.optim.Optimizer]:  # fmt: skip
-    """Of the model and the objective's ``own`` weights, which do not decay, and of its adversary
-    where there is one; their state is made.
+    """One optimizer of the model and the objective, and one of the adversary, if there is one.
+
+    The objective's weights do not decay. The optimizers' state is made before the first step, so
+    that a checkpoint can be copied into it.
     """
     cls = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     on_gpu = device.type == "cuda"
@@ -27,21 +29,24 @@ def optimizers_of(
     result: list[torch.optim.Optimizer] = [
         cls(
             [
-                {"params": list(weights), "weight_decay": config.weight_decay},
-                *([{"params": list(own), "weight_decay": 0.0}] if own else []),
+                {"params": list(of_model), "weight_decay": config.weight_decay},
+                *([{"params": list(of_objective), "weight_decay": 0.0}] if of_objective else []),
             ],
             lr=rate(config.learning_rate),
             **shared,
         )
     ]
-    if adversary:
+    if of_adversary:
         result.append(
             torch.optim.Adam(
-                adversary, lr=rate(config.discriminator_learning_rate), betas=(0.5, 0.9), **shared
+                of_adversary,
+                lr=rate(config.discriminator_learning_rate),
+                betas=(0.5, 0.9),
+                **shared,
             )
         )
     for optimizer in result:
-        # The steps before a capture are not a mistake to warn of.
+        # torch warns of capturable optimizers that step outside a CUDA graph: the first ones do.
         optimizer._warned_capturable_if_run_uncaptured = True
         for group in optimizer.param_groups:
             group["full_rate"], group["share"] = float(group["lr"]), 1.0
@@ -51,7 +56,7 @@ def optimizers_of(
 
 
 def _fresh(weight: Tensor) -> dict[str, Tensor]:
-    """Adam's state before its first step; as a fused step has it, with the weight's strides."""
+    """Adam's state before its first step, as a fused step has it, with the weight's strides."""
     return {
         "step": torch.zeros((), dtype=torch.float32, device=weight.device),
         "exp_avg": torch.zeros_like(weight, memory_format=torch.preserve_format),
@@ -60,7 +65,7 @@ def _fresh(weight: Tensor) -> dict[str, Tensor]:
 
 
 def set_rates(optimizers: Sequence[torch.optim.Optimizer], share: float) -> None:
-    """Every learning rate at a share of its full value."""
+    """Set every learning rate to a share of its full value."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             if group["share"] == share:

@@ -1,4 +1,4 @@
-"""Everything before the first step: what is there, how steps are computed, where runs stand."""
+"""Set up a run: check its folder, choose the execution plan, resume its checkpoint."""
 
 from __future__ import annotations
 
@@ -12,79 +12,103 @@ import torch
 from fastdis.datasets import Dataset
 from fastdis.training import autotune
 from fastdis.training.autotune import Choice
-from fastdis.training.batches import Clips
-from fastdis.training.distributed import Processes
-from fastdis.training.loader import Batch, feed_of
+from fastdis.training.batches import BatchPlan
+from fastdis.training.distributed import ProcessGroup
+from fastdis.training.loader import Batch, make_loader
+from fastdis.training.plan import ExecutionPlan
 from fastdis.training.run_folder import Progress, Run, describe
-from fastdis.training.step import Plan
 
 
-def start(
-    runs: list[Run], dataset: Dataset, clips: Clips, device: torch.device, engine: str,
-    processes: Processes,
-) -> Choice:  # fmt: skip
-    """Objectives ready, the plan chosen, all in its place, and what was stopped where it was."""
-    config = runs[0].config
-    for run in runs:
-        torch.manual_seed(run.config.seed)
-        run.objective.prepare(run.model.latent_dim, len(clips.training))
-        description = describe(run.model, run.objective, dataset, run.config)
-        processes.hold_alike(description)
-        run.folder.hold_against(description)
-    known = processes.of_first(_plan_so_far(runs, device))  # the first is sure of the folder then
-    if known is not None:
-        choice = autotune.go_on(Choice.from_dict(known), runs, device, engine)
-    else:
-        first = clips.epoch(config.seed, 0)
+def check_folders(
+    runs: list[Run], dataset: Dataset, batches: BatchPlan, processes: ProcessGroup
+) -> None:
+    """Prepare the objectives, and check that each folder and each process is of the same run.
 
-        def sample(plan: Plan) -> Batch:
-            feed = feed_of(runs[0], dataset, device, plan, processes)
-            alike = [first] * len(runs), [config.seed] * len(runs)
-            with closing(feed.training(*alike, epoch=0, first=0)) as made:
-                return next(made)
-
-        steps = config.epochs * len(first)
-        choice = autotune.choose(runs, config, device, engine, sample, steps, processes.size)
-    for run in runs:
-        run.folder.save_plan({"device": device.type, **choice.to_dict()})
-        run.place_on(choice.plan, device)
-        torch.manual_seed(run.config.seed)
-        run.at = run.folder.resume(*run.state, device) or Progress()
-        if processes.size > 1:
-            processes.follow_first(run)
-            run.at = Progress(**processes.of_first(asdict(run.at)))
-    if choice.plan.engine == "stacked":
-        _stand_together(runs, device)
-    return choice
-
-
-def _plan_so_far(runs: list[Run], device: torch.device) -> dict[str, Any] | None:
-    """How the steps of these runs were computed; an error if not all alike."""
-    known = {run.folder.path: told for run in runs if (told := run.folder.plan(device)) is not None}
-    for path, told in known.items():
-        first, other = next(iter(known.values()))["plan"], told["plan"]
-        for key in ("memory_format", "dtype", "compiled"):
-            if first[key] != other[key]:
-                raise ValueError(
-                    f"train_many takes runs that are computed alike: {key} is {other[key]!r} in "
-                    f"{path}, {first[key]!r} in {next(iter(known))}; train the first apart"
-                )
-    return next(iter(known.values()), None)
-
-
-def _stand_together(runs: list[Run], device: torch.device) -> None:
-    """After a kill between two checkpoints, those ahead back to where the others are.
-
-    A stack of fewer models rounds otherwise, and the run would not end with the same bits.
+    Raises
+    ------
+    ValueError
+        If a folder holds another run, or a process was given another one.
     """
-    behind = min((run.place for run in runs if not run.done), default=None)
     for run in runs:
-        if behind is not None and run.place > behind:
-            run.at = run.folder.resume(*run.state, device, behind) or run.at
+        torch.manual_seed(run.config.seed)
+        run.objective.prepare(run.model.latent_dim, len(batches.training))
+        description = describe(run.model, run.objective, dataset, run.config)
+        processes.check_same(description)
+        run.folder.check_same_run(description)
 
 
-def near(dataset: Dataset, device: torch.device) -> Dataset:
-    """On a GPU the features in its memory, if there is room."""
+def choose_plan(
+    runs: list[Run], dataset: Dataset, batches: BatchPlan, device: torch.device, engine: str,
+    processes: ProcessGroup,
+) -> Choice:  # fmt: skip
+    """The plan of the runs so far; for new runs the default, or the fastest if that is asked for.
+
+    Raises
+    ------
+    ValueError
+        If the runs so far had different plans, or the engine cannot stack the models.
+    """
+    config = runs[0].config
+    # The first process has checked the folder, and decides for all.
+    saved = processes.broadcast_object(_saved_plan(runs, device))
+    if saved is not None:
+        return autotune.keep(Choice.from_dict(saved), runs, config, device, engine)
+    first_epoch = batches.epoch(config.seed, 0)
+
+    def sample(plan: ExecutionPlan) -> Batch:
+        loader = make_loader(runs[0], dataset, device, plan, processes)
+        per_model = [first_epoch] * len(runs), [config.seed] * len(runs)
+        with closing(loader.training(*per_model, epoch=0, first=0)) as made:
+            return next(made)
+
+    steps = config.epochs * len(first_epoch)
+    return autotune.choose(runs, config, device, engine, sample, steps, processes.size)
+
+
+def resume(runs: list[Run], choice: Choice, device: torch.device, processes: ProcessGroup) -> None:
+    """Move the models to the device, and load what the runs' checkpoints hold."""
+    for run in runs:
+        run.folder.save_plan(choice, device)
+        run.move_to(choice.plan, device)
+        torch.manual_seed(run.config.seed)
+        run.progress = run.folder.resume(*run.parts, device) or Progress()
+        if processes.size > 1:
+            processes.broadcast_state(run)
+            run.progress = Progress(**processes.broadcast_object(asdict(run.progress)))
+    if choice.plan.engine == "stacked":
+        _rewind_to_the_slowest(runs, device)
+
+
+def _saved_plan(runs: list[Run], device: torch.device) -> dict[str, Any] | None:
+    """How the steps of these runs were computed; an error if they differ."""
+    saved = {run.folder.path: plan for run in runs if (plan := run.folder.plan(device)) is not None}
+    if not saved:
+        return None
+    first_path, first = next(iter(saved.items()))
+    for path, other in saved.items():
+        for key in ("memory_format", "dtype", "compiled"):
+            if first["plan"][key] != other["plan"][key]:
+                raise ValueError(
+                    f"train_many takes runs that are computed in the same way: {key} is "
+                    f"{other['plan'][key]!r} in {path}, {first['plan'][key]!r} in {first_path}; "
+                    "train the first by itself"
+                )
+    return first
+
+
+def _rewind_to_the_slowest(runs: list[Run], device: torch.device) -> None:
+    """After a kill between two checkpoints, load those that are ahead from their previous one.
+
+    A stack of fewer models would round differently, and the run would not end with the same bits.
+    """
+    slowest = min((run.position for run in runs if not run.done), default=None)
+    for run in runs:
+        if slowest is not None and run.position > slowest:
+            run.progress = run.folder.resume(*run.parts, device, slowest) or run.progress
+
+
+def on_gpu_if_it_fits(dataset: Dataset, device: torch.device) -> Dataset:
+    """On a GPU, the features in its memory if there is room; otherwise the data set as it is."""
     if device.type != "cuda":
         return dataset
     try:
@@ -94,8 +118,8 @@ def near(dataset: Dataset, device: torch.device) -> Dataset:
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's generators seeded inside, and afterwards as they were outside."""
+def seeded_generators(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's generators, and restore their state afterwards."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)

@@ -1,7 +1,7 @@
-"""The heap while models train on a CPU: large blocks that were freed stay with the process.
+"""The process while it trains: freed memory stays in glibc's heap, and stop signals wait.
 
-By default glibc gives the temporaries of a step (17 MB each for SynTone's VAE) back to the system
-and takes new pages for the next one, thousands of page faults a step and up to a third of its time.
+By default glibc returns the temporaries of a step (17 MB each for SynTone's VAE) to the system and
+takes new pages for the next step: thousands of page faults per step, up to a third of its time.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 _KEPT = 2**30
-# Afterwards: where glibc's own, which move with use, end at most.
+# Restored afterwards: the largest values that glibc's own, which adapt to use, can reach.
 _AFTER = {_TRIM_THRESHOLD: 2**26, _MMAP_THRESHOLD: 2**25}
 
 
 @contextmanager
 def keeping_large_blocks() -> Iterator[None]:
-    """Blocks of up to a gigabyte are kept inside, and given back at the end; glibc alone."""
+    """Keep freed blocks of up to a gigabyte in the heap, and release them at the end.
+
+    Uses ``mallopt`` of glibc; other C libraries are left as they are.
+    """
     libc = _glibc()
     if libc is None:
         yield
@@ -37,16 +40,17 @@ def keeping_large_blocks() -> Iterator[None]:
 
 
 def _glibc() -> Any:
-    """The C library, where it is glibc; else None."""
+    """The C library if it is glibc, otherwise None."""
     libc = ctypes.CDLL(None)
     return libc if hasattr(libc, "gnu_get_libc_version") and hasattr(libc, "mallopt") else None
 
 
 @contextmanager
 def stop_requests() -> Iterator[list[BaseException]]:
-    """Ctrl-C and SIGTERM as a list that fills up, so that a step is never cut in two.
+    """Collect Ctrl-C and SIGTERM in a list, so that no step is interrupted.
 
-    A second signal acts at once. Signals are the main thread's alone.
+    A second signal acts at once. Only the main thread receives signals: in another thread the list
+    stays empty.
     """
     wanted: list[BaseException] = []
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""A run folder: what was trained, how far it got, and how to go on from there."""
+"""A run folder: the description of a run, its progress, its checkpoints, and how to resume it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from fastdis import _files, objectives
 from fastdis.training import checkpoints
 from fastdis.training.autotune import Choice
-from fastdis.training.config import TrainConfig
-from fastdis.training.state import Trainee
+from fastdis.training.config import TrainConfig, with_tune
+from fastdis.training.state import TrainState
 
 BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
 CONFIG, LOG, PLAN = "config.json", "log.jsonl", "plan.json"
-_PROBE = "probe.json"  # whether the folder can be written, asked before the first step
-# Choices of a TrainConfig that change nothing of what is learned.
+_PROBE = "probe.json"  # written before the first step, to see that the folder can be written
+# Choices of a TrainConfig that do not change what is learned.
 _INCIDENTAL = ("path", "progress", "tensorboard", "device")
 
 
 def folder_name(values: Mapping[str, Any]) -> str:
-    """What tells a run from those beside it, as the name of its folder.
+    """The name of a run's folder: the values in which it differs from the runs beside it.
 
     >>> folder_name({"beta": 4.0, "seed": 0})
     'beta=4.0_seed=0'
@@ -38,26 +38,30 @@ def folder_name(values: Mapping[str, Any]) -> str:
 
 @dataclass
 class Progress:
-    """Where a run stands; all of it is in the checkpoint."""
+    """How far a run got; the checkpoint holds all of it, under these names.
 
-    epoch: int = 0  # finished epochs
-    step: int = 0  # finished steps of the epoch under way
-    seconds: float = 0.0  # spent in it
-    waited: float = 0.0  # of them, for batches
+    ``step``, ``seconds``, ``waited`` (for batches), ``clips`` and ``sums`` (of each term times its
+    clips) are of the unfinished epoch; ``epoch`` is the number of finished ones.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
     clips: int = 0
-    sums: dict[str, float] = field(default_factory=dict)  # of each term times its clips
+    sums: dict[str, float] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     best_loss: float = math.inf
 
     def next_epoch(self) -> None:
-        """One more is finished."""
+        """Count the epoch as finished, and begin the next one."""
         self.epoch, self.step, self.clips, self.sums = self.epoch + 1, 0, 0, {}
         self.seconds = self.waited = 0.0
 
 
 def describe(model: Any, objective: Any, dataset: Any, config: Any) -> dict[str, Any]:
-    """What ``config.json`` says: all that is needed to make the same run again."""
+    """The contents of ``config.json``: all that is needed to make the same run again."""
     return {
         "model": model.options(),
         "objective": {
@@ -77,13 +81,13 @@ class NonFiniteLossError(FloatingPointError):
     Attributes
     ----------
     term : str
-        The first that is.
+        The first such term.
     epoch, step : int
-        Where, counted from 1; after the last step of an epoch, for a term of the validation.
+        Counted from 1; for a term of the validation the last step of the epoch.
     indices : ndarray of int64 (B,)
-        The clips of that batch, or those held out.
+        The clips of that batch, or the held-out clips.
     config : TrainConfig
-        Of the run, which may be one of many.
+        That of the run, which may be one of many.
     """
 
     def __init__(
@@ -110,12 +114,12 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """The folder is made, and no other process writes to it meanwhile.
+        """Make the folder, and keep other processes from writing to it meanwhile.
 
         Raises
         ------
         OSError
-            If it cannot be written, or another process is at it.
+            If it cannot be written, or another process writes to it.
         """
         if self.path is None or not self.writes:
             yield
@@ -128,15 +132,15 @@ class RunFolder:
             except BlockingIOError:
                 raise
             except OSError as error:
-                told = f"path takes a folder that can be written, got {self.path}: {error}"
-                raise type(error)(told) from error
+                message = f"path takes a folder that can be written, got {self.path}: {error}"
+                raise type(error)(message) from error
             if self._writer is not None:
                 self._events = self._writer(str(self.path))
                 held.callback(self._events.close)
             yield
 
-    def hold_against(self, told: dict[str, Any]) -> None:
-        """Write the description, or hold it against what is there.
+    def check_same_run(self, description: dict[str, Any]) -> None:
+        """Write the description; if the folder holds one, check that it is of the same run.
 
         Raises
         ------
@@ -150,34 +154,33 @@ class RunFolder:
         if config.exists():
             before = _files.read_json(config, "a run's config.json")
             with _files.reading(config, "a run's config.json", (AttributeError, TypeError)):
-                _hold_against(config, before, told)
-        _files.write_json(config, told)
+                _check_same_run(config, before, description)
+        _files.write_json(config, description)
 
     def resume(
         self, model: Any, objective: Any, optimizers: list[torch.optim.Optimizer],
-        device: torch.device, place: tuple[int, int] | None = None,
+        device: torch.device, position: tuple[int, int] | None = None,
     ) -> Progress | None:  # fmt: skip
-        """Load where the run stopped, from the newest checkpoint that is whole.
+        """Load the newest checkpoint that is whole; None if there is none.
 
-        With a ``place``, an epoch and a step of it, only from a checkpoint there. None if there is
-        no such checkpoint.
+        With a ``position`` (an epoch and a step of it) only a checkpoint of that position.
         """
-        at: Progress | None = None
+        progress: Progress | None = None
         if self.path is None:
-            return at
+            return progress
         for path, tensors, state in checkpoints.load_newest(self.path / LAST, self.path / PREVIOUS):
-            if place in (None, (state["epoch"], state["step"])):
-                at = _restore(path, tensors, state, model, objective, optimizers, device)
+            if position in (None, (state["epoch"], state["step"])):
+                progress = _restore(path, tensors, state, model, objective, optimizers, device)
                 break
-        if self.writes and (at is not None or place is None):
+        if self.writes and (progress is not None or position is None):
             with _files.replacing(self.path / LOG) as partial:
-                history = at.history if at is not None else []
+                history = progress.history if progress is not None else []
                 rows = "".join(json.dumps(row) + "\n" for row in history)
                 partial.write_text(rows, encoding="utf-8")
-        return at
+        return progress
 
     def plan(self, device: torch.device) -> dict[str, Any] | None:
-        """How the steps of the run were computed so far, if that was on such a device.
+        """The contents of ``plan.json``; None if there is none, or if it is of another device.
 
         Raises
         ------
@@ -186,20 +189,21 @@ class RunFolder:
         """
         if self.path is None or not (self.path / PLAN).exists():
             return None
-        told: dict[str, Any] = _files.read_json(self.path / PLAN, "a run's plan.json")
+        saved: dict[str, Any] = _files.read_json(self.path / PLAN, "a run's plan.json")
         with _files.reading(self.path / PLAN, "a run's plan.json", (KeyError, TypeError)):
-            choice = Choice.from_dict(told).to_dict()
-            return choice if told["device"] == device.type else None
+            choice = Choice.from_dict(saved).to_dict()
+            return choice if saved["device"] == device.type else None
 
-    def save_plan(self, told: dict[str, Any]) -> None:
-        """For a run that goes on."""
+    def save_plan(self, choice: Choice, device: torch.device) -> None:
+        """Write ``plan.json``, which a run that goes on keeps."""
         if self.path is not None and self.writes:
-            _files.write_json(self.path / PLAN, told)
+            _files.write_json(self.path / PLAN, {"device": device.type, **choice.to_dict()})
 
     def save_last(
-        self, model: Any, objective: Any, optimizers: list[torch.optim.Optimizer], at: Progress
-    ) -> None:
-        """Everything needed to go on from ``at``; the checkpoint before it is kept."""
+        self, model: Any, objective: Any, optimizers: list[torch.optim.Optimizer],
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        """Write all that is needed to go on from here; the checkpoint before it is kept."""
         if self.path is None or not self.writes:
             return
         tensors = {
@@ -212,18 +216,19 @@ class RunFolder:
             tensors["rng.cuda"] = torch.cuda.get_rng_state(device)
         for number, optimizer in enumerate(optimizers):
             tensors |= checkpoints.of_optimizer(f"optimizer{number}", optimizer)
-        state = asdict(at)
-        state["best_loss"] = at.best_loss if math.isfinite(at.best_loss) else None
+        state = asdict(progress)
+        if not math.isfinite(progress.best_loss):  # JSON has no infinity
+            state["best_loss"] = None
         checkpoints.save_rotating(self.path / LAST, self.path / PREVIOUS, tensors, state)
 
-    def save_best(self, model: Any, at: Progress) -> None:
-        """The weights of the best epoch so far."""
+    def save_best(self, model: Any, progress: Progress) -> None:
+        """Write the weights of the best epoch so far."""
         if self.path is not None and self.writes:
-            state = {"history": at.history, "best_epoch": at.best_epoch}
+            state = {"history": progress.history, "best_epoch": progress.best_epoch}
             checkpoints.save(self.path / BEST, checkpoints.of_module("model", model), state)
 
     def log(self, row: dict[str, Any]) -> None:
-        """One more epoch in ``log.jsonl``."""
+        """Append one epoch to ``log.jsonl``."""
         if self.path is None or not self.writes:
             return
         with open(self.path / LOG, "a", encoding="utf-8") as log:
@@ -246,7 +251,7 @@ def _restore(
     torch.set_rng_state(tensors["rng.cpu"])
     if "rng.cuda" in tensors and device.type == "cuda":
         torch.cuda.set_rng_state(tensors["rng.cuda"], device)
-    if state["best_loss"] is None:  # JSON has no infinity
+    if state["best_loss"] is None:
         state["best_loss"] = math.inf
     return Progress(**state)
 
@@ -259,18 +264,21 @@ def _tensorboard() -> Any:
     return SummaryWriter
 
 
-def _hold_against(path: Path, before: Any, told: dict[str, Any]) -> None:
-    """An error that names the first difference; a run may only get more epochs."""
-    if before.get("config", {}).get("epochs", 0) > told["config"]["epochs"]:
+def _check_same_run(path: Path, before: Any, description: dict[str, Any]) -> None:
+    """Raise an error that names the first difference; a run may only get more epochs."""
+    config = description["config"]
+    if before.get("config", {}).get("epochs", 0) > config["epochs"]:
         raise ValueError(
             f"epochs takes at least the {before['config']['epochs']} of the run in {path.parent}, "
-            f"got {told['config']['epochs']}"
+            f"got {config['epochs']}"
         )
     for part in ("model", "objective", "dataset", "config"):
-        was, now = before.get(part, {}), told[part]
+        was, now = before.get(part, {}), description[part]
+        if part == "config":
+            was = with_tune(was, now)
         for key in sorted(was.keys() | now.keys()):
-            # Through JSON, as a tuple comes back as a list.
-            free = key == "epochs" and told["config"].get("schedule") == "constant"
+            # Compared as JSON, which returns a tuple as a list.
+            free = key == "epochs" and config["schedule"] == "constant"
             if was.get(key) != json.loads(json.dumps(now.get(key))) and not free:
                 raise ValueError(
                     f"path {path.parent} holds another run: {part} {key} was {was.get(key)!r}, "
@@ -279,25 +287,26 @@ def _hold_against(path: Path, before: Any, told: dict[str, Any]) -> None:
 
 
 @dataclass(eq=False)
-class Run(Trainee):
-    """A trainee, its folder, and where it stands."""
+class Run(TrainState):
+    """A train state with its run folder and its progress."""
 
     folder: RunFolder = field(default_factory=lambda: RunFolder(None))
-    at: Progress = field(default_factory=Progress)
+    progress: Progress = field(default_factory=Progress)
 
     @property
     def done(self) -> bool:
+        """Whether all epochs are finished, or the validation loss has stopped improving."""
         config: TrainConfig = self.config
-        tired = (
-            config.patience is not None and self.at.epoch - self.at.best_epoch >= config.patience
-        )
-        return tired or self.at.epoch >= config.epochs
+        epoch, best = self.progress.epoch, self.progress.best_epoch
+        stops_early = config.patience is not None and epoch - best >= config.patience
+        return stops_early or epoch >= config.epochs
 
     @property
-    def place(self) -> tuple[int, int]:
-        return self.at.epoch, self.at.step
+    def position(self) -> tuple[int, int]:
+        """The number of finished epochs, and of steps of the next one."""
+        return self.progress.epoch, self.progress.step
 
     @property
-    def state(self) -> tuple[Any, objectives.Objective, list[torch.optim.Optimizer]]:
-        """What a checkpoint holds."""
+    def parts(self) -> tuple[Any, objectives.Objective, list[torch.optim.Optimizer]]:
+        """What a checkpoint holds beside the progress."""
         return self.model, self.objective, self.optimizers

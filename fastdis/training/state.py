@@ -1,4 +1,4 @@
-"""What is trained: a model, its objective, its optimizers and the place where it stands."""
+"""The train state of one model: the model, its objective and their optimizers."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ import torch
 from torch import Tensor
 
 from fastdis.training.optimizers import optimizers_of
-from fastdis.training.step import Plan
+from fastdis.training.plan import ExecutionPlan
 
 
 @dataclass
-class Trainee:
-    """A model, its objective and their optimizers, where the steps are taken."""
+class TrainState:
+    """A model, its objective and their optimizers."""
 
     model: Any
     objective: Any
     config: Any
     optimizers: list[torch.optim.Optimizer] = field(default_factory=list)
 
-    def place_on(self, plan: Plan, device: torch.device) -> None:
-        """Weights where and as the plan has them; new optimizers."""
-        self.model.to(device, dtype=plan.kind, memory_format=plan.format)
-        self.objective.to(device, dtype=plan.kind)
+    def move_to(self, plan: ExecutionPlan, device: torch.device) -> None:
+        """Move the weights to the device, in the plan's dtype and format; make new optimizers."""
+        self.model.to(device, dtype=plan.torch_dtype, memory_format=plan.torch_memory_format)
+        self.objective.to(device, dtype=plan.torch_dtype)
         self.optimizers = optimizers_of(*self.weights(), self.config, device)
 
     def weights(self) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """The model's, the objective's own that the loss trains, too, and its adversary's."""
+        """The weights of the model, of the objective's loss, and of the objective's adversary."""
         adversary = self.objective.adversary
-        theirs = [] if adversary is None else list(adversary.parameters())
-        names = {id(weight) for weight in theirs}
-        own = [weight for weight in self.objective.parameters() if id(weight) not in names]
-        return list(self.model.parameters()), own, theirs
+        of_adversary = [] if adversary is None else list(adversary.parameters())
+        names = {id(weight) for weight in of_adversary}
+        of_objective = [each for each in self.objective.parameters() if id(each) not in names]
+        return list(self.model.parameters()), of_objective, of_adversary
 
     def train(self, mode: bool) -> None:
-        """Dropout and batch statistics on, or off."""
+        """Switch dropout and batch statistics on or off."""
         self.model.train(mode)

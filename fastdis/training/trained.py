@@ -1,4 +1,4 @@
-"""What is done with a trained model: load it from its run folder, encode with it."""
+"""Load a trained model from its run folder, and encode clips with it."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from fastdis.training.run_folder import BEST, CONFIG, LAST, PLAN, PREVIOUS
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What came out.
+    """A trained model, and the history of its training.
 
     Attributes
     ----------
     model, objective
         With the weights after the last epoch.
     history
-        A row an epoch: ``epoch``, ``train`` and ``validation`` (mean of each term over the clips),
-        ``seconds``, ``waiting`` (the share of them spent waiting for batches),
+        One row per epoch: ``epoch``, ``train`` and ``validation`` (mean of each term over the
+        clips), ``seconds``, ``waiting`` (the share of them spent waiting for batches),
         ``clips_per_second``.
     best_epoch
-        Whose weights ``best.safetensors`` holds; 0 if nothing was trained.
+        The epoch of the weights in ``best.safetensors``; 0 if nothing was trained.
     config
         As it was given.
     choice
         How the steps were computed: ``choice.plan``, ``choice.why``, and ``choice.tried`` with the
-        seconds a step of every plan that was tried, or why there are none.
+        seconds per step of every plan that was tried, or the reason why it was not used.
     """
 
     model: Any
@@ -91,33 +91,33 @@ def load(path: str | Path, *, which: str = "last", device: str = "cpu") -> Train
     """
     folder = Path(path)
     _validation.choice("which", which, ("last", "best"))
-    told = _files.read_json(folder / CONFIG, "a run's config.json")
+    saved = _files.read_json(folder / CONFIG, "a run's config.json")
     with _files.reading(folder / CONFIG, "a run's config.json", (KeyError, TypeError)):
-        model: Any = models.build(**told["model"], seed=0)
+        model: Any = models.build(**saved["model"], seed=0)
         objective = objectives.build(
-            told["objective"]["name"],
-            protocol=told["objective"]["protocol"],
-            **told["objective"]["options"],
+            saved["objective"]["name"],
+            protocol=saved["objective"]["protocol"],
+            **saved["objective"]["options"],
         )
-        config = TrainConfig(**{**told["config"], "path": str(folder), "device": device})
+        config = TrainConfig(**{**saved["config"], "path": str(folder), "device": device})
         with torch.random.fork_rng(devices=[]):
-            objective.prepare(model.latent_dim, told["n_train"])
+            objective.prepare(model.latent_dim, saved["n_train"])
     file, tensors, state = _newest(folder, which)
-    kind = next(t.dtype for key, t in tensors.items() if key.startswith("model."))
-    model.to(kind)
+    dtype = next(t.dtype for key, t in tensors.items() if key.startswith("model."))
+    model.to(dtype)
     checkpoints.into_module("model", model, tensors, file)
-    objective.to(kind)
+    objective.to(dtype)
     if which == "last":
         checkpoints.into_module("objective", objective, tensors, file)
     choice = Choice.from_dict(_files.read_json(folder / PLAN, "a run's plan.json"))
-    model.to(check_device(device), memory_format=choice.plan.format)
+    model.to(check_device(device), memory_format=choice.plan.torch_memory_format)
     model.eval()
     objective.to(device)
     return TrainResult(model, objective, state["history"], state["best_epoch"], config, choice)
 
 
 def _newest(folder: Path, which: str) -> tuple[Path, dict[str, torch.Tensor], Any]:
-    """The checkpoint; of the last ones, the newest that is whole."""
+    """The best checkpoint, or of the last ones the newest that is whole."""
     if which == "best":
         return folder / BEST, *checkpoints.load(folder / BEST)
     for found in checkpoints.load_newest(folder / LAST, folder / PREVIOUS):
@@ -126,7 +126,7 @@ def _newest(folder: Path, which: str) -> tuple[Path, dict[str, torch.Tensor], An
 
 
 def dataset_options(path: str | Path) -> dict[str, Any]:
-    """What a run folder was trained on, as :func:`fastdis.datasets.build` takes it.
+    """The options of the data set of a run, as :func:`fastdis.datasets.build` takes them.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def dataset_options(path: str | Path) -> dict[str, Any]:
         If the folder holds no run, or its ``config.json`` is damaged.
     """
     config = Path(path) / CONFIG
-    told = _files.read_json(config, "a run's config.json")
+    saved = _files.read_json(config, "a run's config.json")
     with _files.reading(config, "a run's config.json", (KeyError, TypeError)):
-        options: dict[str, Any] = dict(told["dataset"])
+        options: dict[str, Any] = dict(saved["dataset"])
     return options

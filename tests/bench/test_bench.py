@@ -4,27 +4,21 @@ import dataclasses
 import importlib.util
 import json
 import math
+import os
+import shutil
 import subprocess
 import sys
-import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fastdis
+from benchmarks.limits import peak
 from fastdis import cli
-from fastdis._bench import (
-    features,
-    first_calls,
-    limits,
-    measure,
-    speedup,
-    statistics,
-    suite,
-    synthesis,
-    table,
-    transforms,
-)
+from fastdis._bench import checkout, first_calls, limits, measure, speedup, suite, table
 from fastdis._bench.measure import Contestant, Outcome, Row, Trial
+from fastdis._bench.rows import features, statistics, synthesis, transforms
 from fastdis._threads import get_num_threads, set_num_threads
 
 LIMITS = limits.Limits(copy=1e9, fill=1e9, multiply_adds=1e9)
@@ -60,8 +54,8 @@ def sleeper(clock, seconds, units=1, **options):
 
 def row(*, ours=(), peer=(), error=0.0, **options):
     trial = Trial(ours, peer, lambda: error, bytes_moved=1e3, multiply_adds=1e2)
-    told = {"at_least": 3.0, "error_at_most": 1e-5} | options
-    return Row("work", "peer", lambda scale: trial, **told)
+    options = {"at_least": 3.0, "error_at_most": 1e-5} | options
+    return Row("work", "peer", lambda scale: trial, **options)
 
 
 @pytest.mark.parametrize(("seconds", "reached"), [(0.4, True), (0.2, False)])
@@ -85,8 +79,8 @@ def test_the_median_and_the_spread(clock):
     """Of nine ratios 1, 1, 1, 1, 2, 3, 3, 3, 3 half lie from 1 to 3."""
     seconds = iter([1, 1, 3, 1, 3, 2, 3, 1, 3, 1])  # the first warms up
     peer = Contestant(lambda: clock.sleep(next(seconds)), 1)
-    told = measure.measure(row(ours=[sleeper(clock, 1.0)], peer=[peer]), "full")
-    assert (told.ratio, told.spread) == (pytest.approx(2.0), pytest.approx(1.0))
+    outcome = measure.measure(row(ours=[sleeper(clock, 1.0)], peer=[peer]), "full")
+    assert (outcome.ratio, outcome.spread) == (pytest.approx(2.0), pytest.approx(1.0))
 
 
 @pytest.mark.parametrize("error", [2e-5, math.nan])
@@ -115,15 +109,15 @@ def test_a_failure_does_not_end_the_run():
 
     fails = dataclasses.replace(row(), prepare=prepare)
     failing = row(ours=[Contestant(lambda: None, 1)], peer=[Contestant(run, 1)])
-    told = [measure.measure(one, "smoke") for one in (fails, failing)]
-    assert [one.note for one in told] == ["not timed: OSError: no such library"] * 2
+    outcomes = [measure.measure(one, "smoke") for one in (fails, failing)]
+    assert [one.note for one in outcomes] == ["not timed: OSError: no such library"] * 2
 
 
 def test_a_first_call_that_fails_is_said(monkeypatch):
     monkeypatch.setattr(first_calls, "_CALLS", {"a call": (1.0, "raise SystemExit(3)")})
-    told = first_calls.first_calls()
-    assert told[0].note.startswith("not timed: CalledProcessError")
-    assert told[0].note in table.first_calls_table(told)
+    calls = first_calls.first_calls()
+    assert calls[0].note.startswith("not timed: CalledProcessError")
+    assert calls[0].note in table.first_calls_table(calls)
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.5, "| reached |"), (1.5, "**not reached**")])
@@ -141,22 +135,62 @@ def test_multiply_adds_that_are_not_counted():
 
 @pytest.mark.parametrize("tasks", [1, 3])
 def test_multiply_adds_are_counted_on_every_thread(monkeypatch, tasks):
-    """Each of ``tasks`` threads does 1e6 a round; the clock runs 1 s a call."""
-    native = types.SimpleNamespace(multiply_adds=lambda rounds: 1_000_000 * rounds)
-    monkeypatch.setattr(limits._kernels, "native_module", lambda name: native)
+    """Each of ``tasks`` threads does 1e6 per round; every timing takes 0.05 s."""
     monkeypatch.setattr(limits, "get_num_threads", lambda: tasks)
     monkeypatch.setattr(limits, "_best", lambda run: (run(), 0.05)[1])
-    assert limits._multiply_adds() == pytest.approx(tasks * 1000 * 1e6 / 0.05)
+    found = limits.in_registers(lambda rounds: 1_000_000 * rounds)
+    assert found == pytest.approx(tasks * 1000 * 1e6 / 0.05)
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_multiply_adds_in_registers_are_compiled_and_counted():
+    multiply_adds = peak.compiled()
+    assert multiply_adds(3) == 3 * multiply_adds(1)
+    assert multiply_adds(1) in (48_000, 96_000, 192_000)  # 12 chains of 4, 8 or 16, 1000 steps
+
+
+def test_without_a_compiler_a_product_is_measured_and_the_limit_says_so(monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    monkeypatch.setattr(peak, "compiled", peak.compiled.__wrapped__)
+    monkeypatch.setattr(limits, "_product", lambda: 1.0)
+    found, how = limits._multiply_adds()
+    assert found == limits._MATRIX**3
+    assert how.startswith("in a matrix product")
+    assert "no-such-compiler" in how
+
+
+def test_an_installed_package_says_what_only_a_checkout_measures(monkeypatch):
+    monkeypatch.setattr(checkout, "PRESENT", False)
+    monkeypatch.setattr(limits, "_product", lambda: 1.0)
+    assert "benchmarks/limits" in limits._multiply_adds()[1]
+    installed = [one for one in suite.ROWS if importlib.util.find_spec(one.needs)]
+    assert any(one.own_peer for one in installed)
+    for one in installed:
+        assert ("benchmarks/peers" in one.missing) is one.own_peer
+
+
+def test_no_module_needs_a_checkout_to_be_imported(tmp_path):
+    """``fastdis bench`` of an installed package can list its rows."""
+    shutil.copytree(Path(fastdis.__file__).parent, tmp_path / "fastdis", symlinks=True)
+    code = (
+        "from fastdis._bench import checkout, suite\n"
+        "print(checkout.PRESENT, sum(bool(row.missing) for row in suite.ROWS if row.own_peer))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout.split() == ["False", str(sum(row.own_peer for row in suite.ROWS))]
 
 
 def test_kernels_on_one_thread_and_on_all():
     before = get_num_threads()
     try:
         set_num_threads(2)
-        told = speedup.measure_speedups("smoke")
+        speedups = speedup.measure_speedups("smoke")
         assert get_num_threads() == 2
-        assert {one.threads for one in told} == {2}
-        assert len(told) == 7
+        assert {one.threads for one in speedups} == {2}
+        assert len(speedups) == 7
         set_num_threads(1)
         assert speedup.measure_speedups("smoke") == []
     finally:
@@ -228,18 +262,10 @@ def test_what_holds_a_row_back_is_said_below_40_percent():
     def outcome(reason, share):
         return Outcome(row(held_back=reason), ours=1e6 * share, bytes_moved=1e3, multiply_adds=0.0)
 
-    told = table.held_back([outcome("the reason", 0.39)] * 2 + [outcome("another", 0.41)], LIMITS)
-    assert told.count("the reason") == 1
-    assert "another" not in told
+    text = table.held_back([outcome("the reason", 0.39)] * 2 + [outcome("another", 0.41)], LIMITS)
+    assert text.count("the reason") == 1
+    assert "another" not in text
     assert "No row" in table.held_back([outcome("another", 0.41)], LIMITS)
-
-
-def test_why_a_ratio_is_not_reached_is_said_where_it_is_not():
-    def outcome(ratio):
-        return Outcome(row(tried="all that"), ratio=ratio)
-
-    assert "all that" in table.not_reached([outcome(2.9)])
-    assert table.not_reached([outcome(3.1)]) == ""
 
 
 def test_the_higher_of_two_limits():
@@ -249,10 +275,10 @@ def test_the_higher_of_two_limits():
 
 
 def test_figures_as_json_hold_no_nan():
-    told = table.plain(Outcome(row(needs="no_such_package"), "skipped"), LIMITS)
-    assert told["ratio"] is None
-    assert told["note"] == "skipped"
-    json.dumps(told, allow_nan=False)
+    figures = table.plain(Outcome(row(needs="no_such_package"), "skipped"), LIMITS)
+    assert figures["ratio"] is None
+    assert figures["note"] == "skipped"
+    json.dumps(figures, allow_nan=False)
 
 
 def test_every_row_says_what_would_hold_it_back():
@@ -284,7 +310,8 @@ def test_audioflux_in_a_process_of_its_own():
     if importlib.util.find_spec("audioflux") is None:
         pytest.skip("audioflux is not installed")
     code = (
-        "from fastdis._bench import features, measure\n"
+        "from fastdis._bench import measure\n"
+        "from fastdis._bench.rows import features\n"
         "features.load_first()\n"
         "row = next(r for r in features.ROWS if r.needs == 'audioflux')\n"
         "outcome = measure.measure(row, 'smoke')\n"
@@ -340,9 +367,9 @@ def test_the_command_prints_and_writes(monkeypatch, tmp_path, capsys):
     assert "| work | against |" in shown
     assert "a call" in shown
     assert "| a kernel | 1,000 clips/s | 2,000 clips/s | **2.00x** |" in shown
-    told = json.loads(file.read_text())
-    assert told["limits"]["copy"] == 1e9
-    assert told["versions"]["numpy"] == np.__version__
+    figures = json.loads(file.read_text())
+    assert figures["limits"]["copy"] == 1e9
+    assert figures["versions"]["numpy"] == np.__version__
 
 
 @pytest.mark.parametrize("place", [".", "file/figures.json"])

@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fastdis._bench import measure, plain_torch, training
+from benchmarks.peers import plain_torch
+from fastdis._bench import measure
+from fastdis._bench.rows import training
 from fastdis._threads import get_num_threads
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -71,7 +73,7 @@ def test_seeds_that_come_out_otherwise_are_not_timed(monkeypatch):
 
 def test_features_that_are_other_ones_are_not_timed(monkeypatch):
     pytest.importorskip("librosa")
-    monkeypatch.setattr(plain_torch.peers, "scipy_loop", lambda columns, t, _: [0.9 * t + 0.1])
+    monkeypatch.setattr(plain_torch, "scipy_loop", lambda columns, t, _: [0.9 * t + 0.1])
     row = next(row for row in training.ROWS if row.needs == "librosa")
     assert "the peer's result is off" in measure.measure(row, "smoke").note
 
@@ -97,21 +99,21 @@ def test_the_reference_draws_its_own_noise_and_order():
 
 def test_the_rows_of_a_gpu(script, tiny, capsys):
     kept = []
-    told = script.training_cuda.measure("cpu", tiny, keep=lambda t: kept.append(len(t["rows"])))
-    assert not told["failed"]
+    results = script.training_cuda.measure("cpu", tiny, keep=lambda t: kept.append(len(t["rows"])))
+    assert not results["failed"]
     assert kept == [1, 2, 3]
-    one, many, whole = told["rows"]
+    one, many, whole = results["rows"]
     assert one["error"] < 1e-6
     assert many["error"] < 1e-4
     assert set(many["tried"]) == {f"{e}, float32, channels_last" for e in ("stacked", "threads")}
     assert set(many["epoch_seconds"]) == {"beta_tcvae"}
     assert (whole["epochs_measured"], whole["extrapolated"]) == (2, False)
     assert set(whole["scores"]["beta_tcvae"]["published"]) == set(script.training_cuda.SCORES)
-    assert all(math.isfinite(row.get("ratio", row.get("seconds"))) for row in told["rows"])
-    shown = script.shown(told)
+    assert all(math.isfinite(row.get("ratio", row.get("seconds"))) for row in results["rows"])
+    shown = script.shown(results)
     assert "one model, batches of 64, float32" in shown
     assert "2 models, 1 objectives x 2 seeds, an epoch" in shown
-    json.dumps(told, allow_nan=False)
+    json.dumps(results, allow_nan=False)
     assert "Table 1" in capsys.readouterr().out
 
 
@@ -142,19 +144,21 @@ def test_where_time_is_short_an_epoch_counts_for_others(script, tiny):
 
 def test_a_row_of_a_gpu_that_fails_is_said(script, tiny):
     wrong = dataclasses.replace(tiny, dtypes=("tf32",))  # which a CPU has not got
-    told = script.training_cuda.measure("cpu", wrong, say=lambda _: None)
-    assert told["rows"] == []
-    assert "one model, tf32: ValueError: dtype takes 'tf32' on a CUDA device" in told["failed"][0]
-    assert "no setting works" in told["failed"][1]
-    assert told["failed"][1] in script.shown(told)
+    results = script.training_cuda.measure("cpu", wrong, say=lambda _: None)
+    assert results["rows"] == []
+    assert (
+        "one model, tf32: ValueError: dtype takes 'tf32' on a CUDA device" in results["failed"][0]
+    )
+    assert "no setting works" in results["failed"][1]
+    assert results["failed"][1] in script.shown(results)
 
 
 def test_wrong_losses_on_a_gpu_are_not_timed(script, tiny, monkeypatch):
     monkeypatch.setattr(script.training_cuda.rows, "loss_error", lambda how: 0.01)
     monkeypatch.setattr(script.training_cuda.Bench, "error_of_many", lambda *_: math.nan)
-    told = script.training_cuda.measure("cpu", tiny, say=lambda _: None)
-    assert told["rows"] == []
-    assert all("not timed" in failure for failure in told["failed"])
+    results = script.training_cuda.measure("cpu", tiny, say=lambda _: None)
+    assert results["rows"] == []
+    assert all("not timed" in failure for failure in results["failed"])
 
 
 def test_without_a_gpu_the_script_says_so(script, monkeypatch, tmp_path, capsys):
@@ -172,6 +176,23 @@ def test_memory_of_training_is_measured_in_a_process_of_its_own(monkeypatch, scr
     assert set(memory.SIZES) == set(memory.TITLES) == set(memory.UNITS)
     for work in (memory.train, memory.train_many):
         work(64)
-    told = memory.of_seeds([("train", 64, 500.0, 100.0), ("train many", 64, 900.0, 500.0)])
-    assert "take 0.90 of the memory of two" in told
+    line = memory.of_seeds([("train", 64, 500.0, 100.0), ("train many", 64, 900.0, 500.0)])
+    assert "take 0.90 of the memory of two" in line
     assert memory.of_seeds([("maps", 1, 1.0, 1.0)]) == ""
+
+
+@pytest.mark.parametrize("variant", ["published", "sound"])
+def test_table_to_mel_on_the_cpu(script, variant):
+    """The code that a GPU runs, on a grid small enough for a CPU; it checks its result."""
+    import bench_nn
+
+    figures = bench_nn.measure(variant, "cpu", 1, num_freqs=8, num_amps=4)
+    assert figures["clips"] == 128
+    assert figures["error"] <= bench_nn.ERROR_AT_MOST
+
+
+def test_the_histogram_of_tensors_on_the_cpu(script):
+    import bench_histogram_cuda
+
+    figures = bench_histogram_cuda.measure(20_000, "cpu", 1)
+    assert figures["counts_that_differ"] == 0

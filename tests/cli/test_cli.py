@@ -1,5 +1,7 @@
 """The command line: the reference's flags, YAML, quick help, errors without a traceback."""
 
+import dataclasses
+import functools
 import json
 import subprocess
 import sys
@@ -9,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastdis import cli, datasets, metrics
-from fastdis.cli import commands, parser
-from fastdis.metrics._counts import estimators
+from fastdis import TrainConfig, cli, datasets
+from fastdis.cli import commands, names, parser
 
 GRID = ["--sample_rate", "8000", "--freq_start", "400", "--freq_end", "1600", "--num_freqs", "4",
         "--amp_start", "0.1", "--amp_end", "1.0", "--num_amps", "4"]  # fmt: skip
@@ -193,14 +194,51 @@ def test_help_answers_in_under_a_second(command):
     assert min(seconds() for _ in range(3)) < 1.0
 
 
-def test_names_on_the_command_line_are_those_of_the_modules():
-    from fastdis import models, objectives, studies
+def test_flags_take_the_names_that_the_modules_take():
+    from fastdis import metrics, models, objectives, studies
+    from fastdis.metrics._counts import estimators
     from fastdis.studies import syntone
+    from fastdis.training import config
 
-    assert objectives.names() == parser.OBJECTIVES
-    assert studies.names() == parser.STUDIES
-    assert models.names() == parser.MODELS
-    assert parser.STUDIED == syntone.OBJECTIVES
+    assert studies.names() == names.STUDIES
+    assert models.names() == names.MODELS
+    assert objectives.names() == names.OBJECTIVES
+    assert names.SYNTONE_OBJECTIVES == syntone.OBJECTIVES
+    assert set(names.PROTOCOLS) == {*objectives.PROTOCOLS, "corrected"}
+    assert names.CONVENTIONS == metrics.CONVENTIONS
+    assert names.ESTIMATORS == estimators.ESTIMATORS
+    for choices in ("COMPILE", "MEMORY_FORMATS", "DTYPES", "TUNE"):
+        assert getattr(names, choices) == getattr(config, choices)
+
+
+def test_train_takes_what_a_configuration_has_by_default():
+    options = parser.command_parser().parse_args(["train"])
+    for field in dataclasses.fields(TrainConfig):
+        if hasattr(options, field.name) and field.name != "path":
+            assert getattr(options, field.name) == field.default, field.name
+
+
+def test_tune_reaches_the_configuration(made, tmp_path):
+    train = ["train", "--dataset", str(made / "set.npz"), "--epochs", "1", "--batch_size", "16"]
+    train += ["--path", str(tmp_path), "--objective", "vae", "--latent_dim", "2"]
+    assert cli.main([*train, "--tune", "measure"]) == 0
+    assert json.loads((tmp_path / "vae" / "config.json").read_text())["config"]["tune"] == "measure"
+
+
+def test_train_imports_no_later_stage(made, tmp_path):
+    """Neither metrics nor reports nor studies: they would cost seconds and are not used."""
+    train = ["train", "--dataset", str(made / "set.npz"), "--epochs", "1", "--batch_size", "16"]
+    train += ["--path", str(tmp_path), "--objective", "vae", "--latent_dim", "2"]
+    code = (
+        "import sys; from fastdis import cli; status = cli.main(sys.argv[1:]);"
+        "print([m for m in sys.modules if m.startswith("
+        "('fastdis.metrics', 'fastdis.reports', 'fastdis.studies'))]); sys.exit(status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *train], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
@@ -213,11 +251,14 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_a_whole_study_in_small_resumes_and_reports(tmp_path, capsys):
+def test_a_whole_study_in_small_resumes_and_reports(tmp_path, capsys, monkeypatch):
     from fastdis import reports
     from fastdis.studies import syntone
+    from fastdis.studies.syntone import study
 
-    size = syntone.Preset(num_freqs=6, num_amps=4, epochs=1, runs=2, batch_size=16, latent_dim=4)
+    few_resamples = functools.partial(study.score, bootstrap=20)
+    monkeypatch.setattr(study, "score", few_resamples)
+    size = syntone.Preset(num_freqs=4, num_amps=4, epochs=1, runs=2, batch_size=16, latent_dim=3)
     said = []
     results = syntone.run(tmp_path / "s", preset=size, progress=False, say=said.append)
     assert len(results.models) == 8
@@ -240,8 +281,3 @@ def test_a_whole_study_in_small_resumes_and_reports(tmp_path, capsys):
         syntone.load(tmp_path)
     assert cli.main(["report", "--path", str(tmp_path / "s")]) == 0
     assert capsys.readouterr().out.strip().endswith(str(Path("s") / "report.html"))
-
-
-def test_the_choices_are_those_of_the_metrics():
-    assert parser.CONVENTIONS == metrics.CONVENTIONS
-    assert parser.ESTIMATORS == estimators.ESTIMATORS

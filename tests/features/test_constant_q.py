@@ -306,7 +306,7 @@ def test_all_kinds_of_arrays(rng):
 
 
 @pytest.mark.parametrize(
-    ("y", "error", "told"),
+    ("y", "error", "message"),
     [
         (np.array([0.0, np.nan]), ValueError, "y takes finite values, got nan at index"),
         (np.array([[0.0, 0.0], [0.0, -np.inf]]), ValueError, r"finite values, got -inf .*\(1, 1\)"),
@@ -318,13 +318,13 @@ def test_all_kinds_of_arrays(rng):
         (np.zeros(9, np.complex64), TypeError, "real numbers"),
     ],
 )
-def test_bad_audio_is_refused(y, error, told):
-    with pytest.raises(error, match=told):
+def test_bad_audio_is_refused(y, error, message):
+    with pytest.raises(error, match=message):
         cqt(y, **SMALL)
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "told"),
+    ("options", "error", "message"),
     [
         ({"sr": 0}, ValueError, "sr takes"),
         ({"hop_length": 0}, ValueError, "hop_length takes"),
@@ -358,8 +358,8 @@ def test_bad_audio_is_refused(y, error, told):
     ],
     ids=text_of,
 )
-def test_a_bad_parameter_is_refused(options, error, told):
-    with pytest.raises(error, match=told):
+def test_a_bad_parameter_is_refused(options, error, message):
+    with pytest.raises(error, match=message):
         cqt(np.zeros(300), **SMALL | options)
 
 

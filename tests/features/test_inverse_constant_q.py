@@ -273,7 +273,7 @@ GOOD = np.ones((60, 16), np.float32)
 
 @pytest.mark.parametrize("function", [icqt, griffinlim_cqt])
 @pytest.mark.parametrize(
-    ("C", "options", "error", "told"),
+    ("C", "options", "error", "message"),
     [
         (np.full((60, 16), np.nan), {}, ValueError, "C takes finite values, got"),
         (np.ones(60), {}, ValueError, r"C takes 2 or 3 dimension\(s\)"),
@@ -293,8 +293,8 @@ GOOD = np.ones((60, 16), np.float32)
         (1e29 * GOOD, {"norm": 0.2}, ValueError, "C takes values whose audio float32 holds"),
     ],
 )
-def test_bad_input(function, C, options, error, told):
-    with pytest.raises(error, match=told):
+def test_bad_input(function, C, options, error, message):
+    with pytest.raises(error, match=message):
         function(C + 0j if function is icqt else C, **COARSE | options)
 
 
@@ -304,7 +304,7 @@ def test_magnitudes_are_not_inverted_as_if_they_were_frames():
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "told"),
+    ("options", "error", "message"),
     [
         ({"C": -GOOD}, ValueError, "C takes values >= 0"),
         ({"C": GOOD + 0j}, TypeError, "C takes real numbers"),
@@ -314,8 +314,8 @@ def test_magnitudes_are_not_inverted_as_if_they_were_frames():
         ({"random_state": -1}, ValueError, "random_state takes an integer >= 0"),
     ],
 )
-def test_bad_magnitudes_and_phases(options, error, told):
-    with pytest.raises(error, match=told):
+def test_bad_magnitudes_and_phases(options, error, message):
+    with pytest.raises(error, match=message):
         griffinlim_cqt(**{"C": GOOD} | COARSE | options)
 
 

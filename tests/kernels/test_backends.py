@@ -1,4 +1,4 @@
-"""What runs on what is told as it is: built, missing and why, chosen by hand."""
+"""backends() says what each kernel runs on: built, missing and why, chosen by hand."""
 
 import sys
 
@@ -30,13 +30,13 @@ def test_every_kernel_and_its_twin_exist():
         assert callable(getattr(reference, kernel))
 
 
-def test_all_that_runs_is_told():
-    told = fd.backends()
-    assert set(told) == {*_kernels.NATIVE, "simd", "fft", "threads"}
+def test_backends_lists_all_that_runs():
+    found = fd.backends()
+    assert set(found) == {*_kernels.NATIVE, "simd", "fft", "threads"}
     for kernel, module in _kernels.NATIVE.items():
-        assert told[kernel] == ("C" if module.startswith("_") else "numba")
-    assert told["simd"].split()[0] in ("baseline", "x86-64-v3", "x86-64-v4")
-    assert "pyfftw" in told["fft"]
+        assert found[kernel] == ("C" if module.startswith("_") else "numba")
+    assert found["simd"].split()[0] in ("baseline", "x86-64-v3", "x86-64-v4")
+    assert "pyfftw" in found["fft"]
 
 
 def test_what_says_how_many_threads(threads, monkeypatch):
@@ -46,13 +46,13 @@ def test_what_says_how_many_threads(threads, monkeypatch):
     assert fd.backends()["threads"] == "3 (set_num_threads)"
 
 
-def test_a_missing_extension_is_told_with_the_reason(missing, monkeypatch, capsys):
+def test_a_missing_extension_is_listed_with_the_reason(missing, monkeypatch, capsys):
     missing("_oscillator")
-    told = fd.backends()
+    found = fd.backends()
     why = "fastdis._kernels._oscillator cannot be loaded: import of fastdis._kernels._oscillator"
-    assert told["oscillator"].startswith(f"NumPy ({why}")
-    assert told["simd"] == "none (no C kernel runs)"
-    assert told["joint_counts"] == "numba"
+    assert found["oscillator"].startswith(f"NumPy ({why}")
+    assert found["simd"] == "none (no C kernel runs)"
+    assert found["joint_counts"] == "numba"
     assert np.abs(fd.oscillator("sine", 440.0)).max() > 0.99  # by the twin
     assert cli.main(["info"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
@@ -65,9 +65,9 @@ def test_a_missing_extension_is_told_with_the_reason(missing, monkeypatch, capsy
 
 def test_the_twins_by_choice(monkeypatch):
     monkeypatch.setenv("FASTDIS_BACKEND", "numpy")
-    told = fd.backends()
-    assert {told[kernel] for kernel in _kernels.NATIVE} == {"NumPy (FASTDIS_BACKEND=numpy)"}
-    assert told["simd"] == "none (no C kernel runs)"
+    found = fd.backends()
+    assert {found[kernel] for kernel in _kernels.NATIVE} == {"NumPy (FASTDIS_BACKEND=numpy)"}
+    assert found["simd"] == "none (no C kernel runs)"
 
 
 def test_a_backend_that_does_not_exist(monkeypatch):

@@ -24,12 +24,12 @@ print(
 
 
 def test_a_second_process_compiles_nothing(tmp_path):
-    def told():
+    def cache_state():
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", SCRIPT], text=True, check=True, timeout=250,
             capture_output=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
         )  # fmt: skip
         return done.stdout.strip()
 
-    assert told() == "True False True []"
-    assert told() == "True True False []"
+    assert cache_state() == "True False True []"
+    assert cache_state() == "True True False []"

@@ -114,7 +114,7 @@ BAD = [
     ({"bins": 2.5}, TypeError, "bins"),
     ({"bins": 10**6}, ValueError, "bins"),
     ({"discrete": "yes"}, TypeError, "discrete"),
-    ({"discrete": [True]}, ValueError, "discrete takes 2 bools, one a factor, got 1"),
+    ({"discrete": [True]}, ValueError, "discrete takes 2 bools, one per factor, got 1"),
     ({"factors": np.array([["a"], ["b"]] * 5), "discrete": False}, ValueError, "discrete.*text"),
     ({"convention": "standrad"}, ValueError, "did you mean 'standard'"),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Explicitness against its definition: one classifier a level, and the area under its ROC curve."""
+"""Explicitness against its definition: a classifier per level, the area under its ROC curve."""
 
 from __future__ import annotations
 

@@ -394,7 +394,7 @@ def test_a_mistake_is_named():
     for options, error, message in (
         ({"batch_size": 0}, ValueError, "batch_size takes an integer >= 1, got 0"),
         ({"train_points": 1}, ValueError, "train_points takes an integer >= 2, got 1"),
-        ({"train_points": 2}, ValueError, "train_points takes at least one a factor, here 3"),
+        ({"train_points": 2}, ValueError, "train_points takes at least one per factor, here 3"),
         ({"test_points": 2.5}, TypeError, "test_points takes an integer"),
         ({"seed": -1}, ValueError, "seed takes"),
         ({"convention": "standrad"}, ValueError, "did you mean 'standard'"),

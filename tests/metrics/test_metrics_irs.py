@@ -152,7 +152,7 @@ def test_a_level_of_one_row_shows_nothing():
     v = np.hstack([v, np.arange(len(v))[:, None] % 300])
     v[0, 3], v[1, 3] = 1000, 1001
     value, _ = plain_irs(v, z, "standard")
-    with pytest.warns(MetricWarning, match="fewer than 10 rows a level of 'factor 3'"):
+    with pytest.warns(MetricWarning, match="fewer than 10 rows per level of 'factor 3'"):
         assert irs(v, z) == pytest.approx(value)
     alone = np.hstack([v[:, :3], np.arange(len(v))[:, None]])
     with pytest.warns(MetricWarning, match="no two rows agree in a level of 'factor 3': no inter"):

@@ -250,7 +250,9 @@ def test_what_is_refused():
         with pytest.raises(error, match=told):
             knn_accuracy(v, z, groups=groups)
     for train in (np.ones(600, bool), np.zeros(600, bool), halves(599), np.arange(600) % 2):
-        with pytest.raises(ValueError, match="train takes 600 bools, one a row and some of either"):
+        with pytest.raises(
+            ValueError, match="train takes 600 bools, one per row and some of either"
+        ):
             knn_accuracy(v, z, train=train)
     with pytest.raises(ValueError, match="convention takes 'standard' for knn_accuracy"):
         knn_accuracy(v, z, convention="ubisoft")

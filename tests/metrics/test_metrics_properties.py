@@ -98,7 +98,7 @@ def awkward():
         "a level of one row": (lonely, z),
         "text": (np.array(["low", "high", "higher", "highest"])[v], z),
         "continuous factors, heavy tails": (rng.normal(size=(96, 2)), rng.standard_cauchy((96, 3))),
-        "every row a level": (np.arange(96)[:, None], z),
+        "every row per level": (np.arange(96)[:, None], z),
         "binary codes": (v, (z > 0) * 1.0),
         "huge and tiny": (v, z * [1e300, 1e-300, 1.0]),
         "an offset": (v, (z * 1e-3 + 1e4).astype(np.float32)),

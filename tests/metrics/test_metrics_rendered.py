@@ -142,7 +142,7 @@ def test_mistakes_with_a_data_set_are_named():
     assert not clips.seen
 
 
-@pytest.mark.filterwarnings("ignore:irs. fewer than 10 rows a level")
+@pytest.mark.filterwarnings("ignore:irs. fewer than 10 rows per level")
 @pytest.mark.parametrize("convention", ["standard", "ubisoft"])
 def test_irs_of_a_data_set(convention):
     clips = Clips(4, 25, 3)

@@ -8,8 +8,10 @@ import torch
 from torch.func import functional_call, stack_module_state
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.peers import plain_attention
 from fastdis import models, objectives, train, train_many
-from fastdis._bench import measure, networks, plain_attention
+from fastdis._bench import measure
+from fastdis._bench.rows import networks
 from fastdis.models.attention_vae import LSTM, AttentionVAE
 from fastdis.training import exporting
 from tests.objectives.objective_data import one_thread

@@ -9,7 +9,7 @@ import torch
 
 from fastdis import load, models, objectives, train, train_many, training
 from fastdis.training import engines, state
-from fastdis.training.step import Plan
+from fastdis.training.plan import ExecutionPlan
 from tests import forks
 from tests.models import model_processes
 from tests.models.model_data import NAMES, SHAPE, D, inputs, small
@@ -136,24 +136,25 @@ def test_statistics_and_masks_of_passes_beside_the_gradients(objective, engine, 
 def test_every_plan_computes_the_same_gradient(name):
     """So that a search has a choice: the masks are the same, whatever the format or the engine."""
     data, plans = Noted(), [
-        Plan("contiguous", "float64", False, "threads"),
-        Plan("channels_last", "float64", False, "threads"),
-        Plan("contiguous", "float64", False, "stacked"),
+        ExecutionPlan("contiguous", "float64", False, "threads"),
+        ExecutionPlan("channels_last", "float64", False, "threads"),
+        ExecutionPlan("contiguous", "float64", False, "stacked"),
     ]  # fmt: skip
     x = torch.from_numpy(data.features(range(8))).double().expand(2, 8, *SHAPE)
     noise = torch.randn(2, 1, 8, D, dtype=torch.float64)
     gradients = []
     for plan in plans:
-        trainees = [
-            state.Trainee(small(name, seed), objectives.build("vae"), config()) for seed in (0, 1)
+        states = [
+            state.TrainState(small(name, seed), objectives.build("vae"), config())
+            for seed in (0, 1)
         ]
-        for each in trainees:
-            each.place_on(plan, torch.device("cpu"))
-        team = engines.team(trainees, plan, torch.device("cpu"))
-        team.train(True)
-        team.step(x, noise, torch.tensor(0))
-        gradients.append(torch.cat([part.double() for part in team.gradients()], dim=1))
-        team.close()
+        for each in states:
+            each.move_to(plan, torch.device("cpu"))
+        engine = engines.make_engine(states, plan, torch.device("cpu"))
+        engine.train(True)
+        engine.step(x, noise, torch.tensor(0))
+        gradients.append(torch.cat([part.double() for part in engine.gradients()], dim=1))
+        engine.close()
     for found in gradients[1:]:
         # The weights lie otherwise in other formats: each model's gradient as a set of numbers.
         torch.testing.assert_close(found.sort().values, gradients[0].sort().values)
@@ -192,14 +193,14 @@ def test_two_processes_of_which_one_has_no_clip_of_a_batch(tmp_path):
 
 def test_torchs_own_dropout_is_not_stacked():
     """Whose numbers a stack would draw otherwise than each of its models by itself."""
-    told = [state.Trainee(Dropped(), objectives.build("vae"), config()) for _ in range(2)]
+    told = [state.TrainState(Dropped(), objectives.build("vae"), config()) for _ in range(2)]
     assert not engines.can_be_stacked(told)
-    assert all(map(engines.draws_its_own, told))
+    assert all(map(engines.uses_torch_generator, told))
     recurrent = Dropped()
     recurrent.drop = torch.nn.LSTM(3, 3, num_layers=2, dropout=0.1)
-    assert engines.draws_its_own(state.Trainee(recurrent, None, config()))
+    assert engines.uses_torch_generator(state.TrainState(recurrent, None, config()))
     recurrent.drop = torch.nn.LSTM(3, 3)
-    assert not engines.draws_its_own(state.Trainee(recurrent, None, config()))
+    assert not engines.uses_torch_generator(state.TrainState(recurrent, None, config()))
 
 
 def test_a_registered_model_with_torchs_own_dropout(monkeypatch):

@@ -202,21 +202,21 @@ def test_filters_are_checked_as_by_the_function(options):
 
 
 @pytest.mark.parametrize(
-    ("y", "error", "told"),
+    ("y", "error", "message"),
     [
         (np.zeros(4000, np.float32), TypeError, "y takes a tensor of floating-point audio"),
         (torch.zeros(4000, dtype=torch.int16), TypeError, "got a tensor .* dtype torch.int16"),
         (torch.zeros(4000, dtype=torch.complex64), TypeError, "y takes a tensor of floating"),
         (torch.zeros(1, 2, 4000), ValueError, r"y takes 1 or 2 dimension\(s\), got shape"),
         (torch.zeros(()), ValueError, r"y takes 1 or 2 dimension\(s\), got shape"),
-        (torch.zeros(3, 0), ValueError, "y takes at least one sample a clip, got none"),
+        (torch.zeros(3, 0), ValueError, "y takes at least one sample per clip, got none"),
         (torch.zeros(3, 1024), ValueError, "pad_mode='reflect' with n_fft=2048 takes clips"),
         (torch.zeros(3, 4000, device="meta"), ValueError, "y takes a tensor on cpu, where this"),
     ],
 )
-def test_audio_that_is_none(y, error, told):
+def test_audio_that_is_none(y, error, message):
     for module in (nn.STFT(pad_mode="reflect"), nn.MelSpectrogram(pad_mode="reflect")):
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=message):
             module(y)
 
 
@@ -302,7 +302,7 @@ def test_autocast_and_tf32_change_nothing(device):
         if newer:
             torch.backends.cuda.matmul.fp32_precision = "tf32"
             assert torch.equal(_tensors.product(a, b), (a.double() @ b.double()).float())
-        assert not torch.equal(a @ b, (a.double() @ b.double()).float())  # it can be told
+        assert not torch.equal(a @ b, (a.double() @ b.double()).float())  # they differ
     finally:
         if newer:
             torch.backends.cuda.matmul.fp32_precision = "ieee"

@@ -149,18 +149,18 @@ def test_parameters_are_checked_as_by_the_function(options):
 
 
 @pytest.mark.parametrize(
-    ("y", "error", "told"),
+    ("y", "error", "message"),
     [
         (np.zeros(4000, np.float32), TypeError, "y takes a tensor of floating-point audio"),
         (torch.zeros(4000, dtype=torch.int16), TypeError, "got a tensor .* dtype torch.int16"),
         (torch.zeros(1, 2, 4000), ValueError, r"y takes 1 or 2 dimension\(s\), got shape"),
-        (torch.zeros(3, 0), ValueError, "y takes at least one sample a clip, got none"),
+        (torch.zeros(3, 0), ValueError, "y takes at least one sample per clip, got none"),
         (torch.zeros(3, 300), ValueError, "pad_mode='reflect' with filters of .* takes clips"),
         (torch.zeros(3, 4000, device="meta"), ValueError, "y takes a tensor on cpu, where this"),
     ],
 )
-def test_audio_that_is_none(y, error, told):
-    with pytest.raises(error, match=told):
+def test_audio_that_is_none(y, error, message):
+    with pytest.raises(error, match=message):
         nn.CQT(**SMALL, pad_mode="reflect")(y)
 
 

@@ -155,7 +155,7 @@ def test_columns_are_checked_as_by_oscillator(columns):
 
 
 @pytest.mark.parametrize(
-    ("columns", "error", "told"),
+    ("columns", "error", "message"),
     [
         ((torch.tensor([0.0]), 440), TypeError, "shape takes integers where it is a tensor, got a"),
         (("sine", torch.tensor([1j])), TypeError, "frequency takes real numbers, got a tensor"),
@@ -164,6 +164,6 @@ def test_columns_are_checked_as_by_oscillator(columns):
         (("sine", torch.ones(3, device="meta")), ValueError, "frequency takes a tensor on cpu"),
     ],
 )
-def test_tensors_that_are_no_columns(columns, error, told):
-    with pytest.raises(error, match=told):
+def test_tensors_that_are_no_columns(columns, error, message):
+    with pytest.raises(error, match=message):
         nn.Oscillator()(*columns)

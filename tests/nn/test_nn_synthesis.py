@@ -114,7 +114,7 @@ def test_partials_are_checked_as_by_additive(partials):
 
 
 @pytest.mark.parametrize(
-    ("frequency", "error", "told"),
+    ("frequency", "error", "message"),
     [
         (torch.ones(3), ValueError, "frequency takes 0 or 2 dimension"),
         (torch.ones(2, 2), ValueError, "and phase take one value or one shape"),
@@ -122,8 +122,8 @@ def test_partials_are_checked_as_by_additive(partials):
         (torch.ones(2, 3, device="meta"), ValueError, "frequency takes a tensor on cpu"),
     ],
 )
-def test_tensors_that_are_no_partials(frequency, error, told):
-    with pytest.raises(error, match=told):
+def test_tensors_that_are_no_partials(frequency, error, message):
+    with pytest.raises(error, match=message):
         nn.Additive()((frequency, torch.ones(2, 3), 0.0, 0.0))
 
 
@@ -214,7 +214,7 @@ def test_noise_has_its_gradient(rng, device):
 
 
 @pytest.mark.parametrize(
-    ("args", "error", "told"),
+    ("args", "error", "message"),
     [
         ((torch.zeros(2, 9), np.nan), ValueError, "snr_db takes"),
         ((torch.zeros(2, 9), -np.inf), ValueError, "snr_db takes"),
@@ -230,8 +230,8 @@ def test_noise_has_its_gradient(rng, device):
         ((torch.zeros(2, 0), 1.0), ValueError, "audio takes at least one sample"),
     ],
 )
-def test_noise_is_checked(args, error, told):
-    with pytest.raises(error, match=told):
+def test_noise_is_checked(args, error, message):
+    with pytest.raises(error, match=message):
         nn.Noise(0)(*args)
 
 

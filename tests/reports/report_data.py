@@ -1,10 +1,12 @@
-"""Stand-ins of the tests of reports: a dataset of tones, a model without training, results."""
+"""Stand-ins for the tests of reports: a dataset of tones, a model without training, results."""
 
 from __future__ import annotations
 
 import base64
 import io
+import re
 from dataclasses import replace
+from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import numpy as np
@@ -285,3 +287,28 @@ def fake_study(dataset=None, **model):
 def decoded(uri):
     head, data = uri.split(",", 1)
     return head, io.BytesIO(base64.b64decode(data))
+
+
+def sources(html):
+    return re.findall(r'(?:src|srcset)="([^"]*)"', html)
+
+
+class Outline(HTMLParser):
+    """Checks that tags nest, and keeps the tags with their attributes, and the ids."""
+
+    VOID = frozenset({"meta", "img", "br", "source", "link", "input", "hr", "wbr"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.ids = [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.ids += [value for key, value in attrs if key == "id"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag

@@ -14,14 +14,15 @@ from fastdis.factors import Factor, FactorSpace
 from fastdis.reports import figures, gallery, latent_maps, model_samples, model_view, page, pictures
 from tests.reports.report_data import (
     Bump,
+    Outline,
     Squares,
     Tones,
     Waves,
     decoded,
     fake_study,
+    sources,
     without_pictures,
 )
-from tests.reports.test_reports import Outline, sources
 
 
 class Flat(torch.nn.Module):

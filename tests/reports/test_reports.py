@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -17,7 +16,15 @@ from PIL import Image
 import fastdis
 from fastdis import reports
 from fastdis.reports import comparison, page
-from tests.reports.report_data import Tones, decoded, fake_audit, fake_results, without_pictures
+from tests.reports.report_data import (
+    Outline,
+    Tones,
+    decoded,
+    fake_audit,
+    fake_results,
+    sources,
+    without_pictures,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,31 +38,6 @@ def results():
 @pytest.fixture(scope="module")
 def html(results):
     return page.render(results)
-
-
-def sources(html):
-    return re.findall(r'(?:src|srcset)="([^"]*)"', html)
-
-
-class Outline(HTMLParser):
-    """Checks that tags nest, and keeps the tags with their attributes, and the ids."""
-
-    VOID = frozenset({"meta", "img", "br", "source", "link", "input", "hr", "wbr"})
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.ids = [], [], []
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self.ids += [value for key, value in attrs if key == "id"]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 # Imports

@@ -189,7 +189,7 @@ GOOD = {"audio": np.ones((3, 100), np.float32), "snr_db": 20.0, "seed": 0}
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "told"),
+    ("change", "error", "message"),
     [
         ({"audio": np.ones((3, 100), np.int16)}, TypeError, "audio takes floating-point"),
         ({"audio": np.ones((3, 0))}, ValueError, "audio takes at least one sample"),
@@ -202,8 +202,8 @@ GOOD = {"audio": np.ones((3, 100), np.float32), "snr_db": 20.0, "seed": 0}
         ({"snr_db": np.nan}, ValueError, "snr_db takes numbers or infinity, got nan"),
         ({"snr_db": -np.inf}, ValueError, "snr_db takes numbers or infinity, got -inf"),
         ({"snr_db": [1.0, 2.0, np.nan]}, ValueError, "nan at index 2"),
-        ({"snr_db": [1.0, 2.0]}, ValueError, "snr_db takes one value or one a clip, 3.*got 2"),
-        ({"snr_db": [20.0]}, ValueError, "snr_db takes one value or one a clip, 3.*got 1"),
+        ({"snr_db": [1.0, 2.0]}, ValueError, "snr_db takes one value or one per clip, 3.*got 2"),
+        ({"snr_db": [20.0]}, ValueError, "snr_db takes one value or one per clip, 3.*got 1"),
         ({"snr_db": [[1.0]] * 3}, ValueError, "snr_db takes 0 or 1 dimension"),
         ({"snr_db": "20"}, TypeError, "snr_db takes real numbers"),
         ({"snr_db": [20.0, -900.0, 20.0]}, ValueError, "snr_db takes ratios.*-900 for clip 1"),
@@ -211,8 +211,8 @@ GOOD = {"audio": np.ones((3, 100), np.float32), "snr_db": 20.0, "seed": 0}
         ({"seed": -1}, ValueError, "seed takes an integer >= 0"),
         ({"seed": 2**64}, ValueError, "seed takes an integer >= 0"),
         ({"seed": 1.0}, TypeError, "seed takes an integer"),
-        ({"index": [0, 1]}, ValueError, "index takes one integer a clip, 3 of them, got 2"),
-        ({"index": 0}, ValueError, "index takes one integer a clip, 3 of them, got 1"),
+        ({"index": [0, 1]}, ValueError, "index takes one integer per clip, 3 of them, got 2"),
+        ({"index": 0}, ValueError, "index takes one integer per clip, 3 of them, got 1"),
         ({"index": [0, 1, -1]}, ValueError, "index takes an integer >= 0"),
         ({"index": [0, 1, 2**64]}, ValueError, "index takes an integer >= 0"),
         ({"index": [0.0, 1.0, 2.0]}, TypeError, "index takes an integer"),
@@ -223,8 +223,8 @@ GOOD = {"audio": np.ones((3, 100), np.float32), "snr_db": 20.0, "seed": 0}
         ({"out": np.empty((100, 3), np.float32).T}, ValueError, "not contiguous"),
     ],
 )
-def test_errors_name_the_argument(change, error, told):
-    with pytest.raises(error, match=told):
+def test_errors_name_the_argument(change, error, message):
+    with pytest.raises(error, match=message):
         add_noise(**GOOD | change)
 
 
@@ -259,16 +259,16 @@ def test_in_place_takes_what_is_just_within_the_bounds(samples, rng):
 
 
 def test_a_level_within_rounding_of_the_loudest_is_not_blamed_on_the_ratio(monkeypatch, rng):
-    told = []
+    messages = []
     for audio in rng.standard_normal((50, 1003)).astype(np.float32):
         level = np.sqrt(np.mean(np.square(audio, dtype=np.float64)))
         monkeypatch.setattr("fastdis.synthesis.noise.LOUDEST", level)
         try:
             add_noise(audio, np.inf, seed=0)
         except ValueError as error:
-            told.append(str(error))
-    assert told
-    assert all(text.startswith("audio takes clips with a root mean square") for text in told)
+            messages.append(str(error))
+    assert messages
+    assert all(text.startswith("audio takes clips with a root mean square") for text in messages)
 
 
 @pytest.mark.skipif(native_module("_noise") is None, reason="the twin's normal is 1e-16 or so")

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import distributed
 
 from fastdis import train
-from fastdis.objectives import Rows, total_correlation
+from fastdis.objectives import Reduction, total_correlation
 from tests.forks import telling
 from tests.training.training_data import Noted, config, losses, parts, small_discriminator, weights
 
@@ -49,7 +49,7 @@ def leave(folder, case, rank, told, outcome):
     result, asked = outcome
     save_file(weights(result), Path(folder) / f"{case}-{rank}.safetensors")
     told |= {"losses": losses(result), "asked": [rows.tolist() for rows in asked]}
-    told["whole"] = type(result.objective.rows) is Rows
+    told["whole"] = type(result.objective.reduction) is Reduction
 
 
 def member(rank, size, meeting, folder, case, options):

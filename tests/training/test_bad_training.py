@@ -55,7 +55,7 @@ class Untouched:
         (lambda: TrainConfig(dtype="float23"), "dtype takes one of .*did you mean 'float32'"),
         (lambda: TrainConfig(memory_format="channel_last"), "did you mean 'channels_last'"),
         (lambda: TrainConfig(compile="alwais"), "did you mean 'always'"),
-        (lambda: TrainConfig(dtype="tf32"), "'tf32' on a CUDA device alone, got device cpu"),
+        (lambda: TrainConfig(dtype="tf32"), "'tf32' on a CUDA device only, got device 'cpu'"),
         (lambda: TrainConfig(warmup_steps=-1), "warmup_steps takes an integer >= 0, got -1"),
         (lambda: TrainConfig(batch_size=0), "batch_size takes an integer >= 1, got 0"),
     ],

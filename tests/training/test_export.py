@@ -116,7 +116,7 @@ def test_the_model_comes_back_from_safetensors(run, written, small_sound):
 def test_float64_and_channels_last_come_back_as_they_were(run, tmp_path, monkeypatch):
     model = models.build("conv3", 2, (1, 16, 8), seed=1).double()
     model.to(memory_format=torch.channels_last)
-    monkeypatch.setattr(training, "load", lambda path, which: SimpleNamespace(model=model))
+    monkeypatch.setattr(exporting.trained, "load", lambda path, which: SimpleNamespace(model=model))
     written = exporting.export(run, tmp_path)
     found = exporting.load_exported(tmp_path).state_dict()
     assert _equal(found, model.state_dict())

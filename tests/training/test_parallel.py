@@ -12,10 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from fastdis import _devices, _files, cli, datasets, train_many, training
-from fastdis.cli import parser
 from fastdis.training import checkpoints, distributed
-from fastdis.training.batches import clips_of
-from fastdis.training.config import COMPILE, DTYPES, MEMORY_FORMATS
+from fastdis.training.batches import plan_batches
 from tests import forks
 from tests.objectives.objective_data import one_thread
 from tests.training import parallel_runs
@@ -98,7 +96,7 @@ def test_two_processes_end_like_one(case, two):
 @pytest.mark.parametrize("case", CASES)
 def test_each_reads_its_part_of_every_batch_alone(case, two):
     name, _ = CASES[case]
-    clips = clips_of(*parts(name), Noted(), parallel_runs.how(case), 2)
+    clips = plan_batches(*parts(name), Noted(), parallel_runs.how(case), 2)
     read = []
     for rank in (0, 1):
         expected = []
@@ -200,8 +198,8 @@ def test_many_models_and_evaluation_are_for_one_process(monkeypatch):
     terms = training.evaluate(model.double(), objective.double(), Noted(), range(9))
     assert terms["loss"] > 0
     assert not torch.distributed.is_initialized()
-    monkeypatch.setattr(distributed, "_joined", lambda: True)
-    monkeypatch.setattr(distributed, "place", lambda: (1, 2))
+    monkeypatch.setattr(distributed, "_initialized", lambda: True)
+    monkeypatch.setattr(distributed, "rank_and_size", lambda: (1, 2))
     with pytest.raises(ValueError, match="train_many takes one process, got 2"):
         train_many(*parts(), Noted(), config(), seeds=[0, 1])
 
@@ -254,9 +252,3 @@ def test_seeds_and_choices_of_the_command_line(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main([*command, "--seed", "3"])
     assert "not allowed with argument" in capsys.readouterr().err
-
-
-def test_the_flags_take_what_the_configuration_takes():
-    assert parser.COMPILE == COMPILE
-    assert parser.MEMORY_FORMATS == MEMORY_FORMATS
-    assert parser.DTYPES == DTYPES

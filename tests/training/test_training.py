@@ -1,10 +1,10 @@
 """Training: exact to the bit, resumable from any stop, and clear about what does not fit."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,11 @@ from fastdis import TrainConfig, _files, load, models, objectives, train, traini
 from fastdis.datasets import SynTone
 from fastdis.synthesis import noise as philox_noise
 from fastdis.training import checkpoints
+from tests import forks
+from tests.objectives.objective_data import one_thread
+from tests.training.training_data import Noted, config, parts
+
+ROOT = Path(__file__).parents[2]
 
 
 def _parts(dataset, name="vae", protocol="sound"):
@@ -24,13 +29,9 @@ def _parts(dataset, name="vae", protocol="sound"):
     return model, objectives.build(name, protocol=protocol)
 
 
-# Not left to the clock: on a busy machine two runs might choose differently.
-PLAIN = {"compile": "never", "memory_format": "channels_last", "dtype": "float32"}
-
-
 def _config(path=None, **options):
-    told = {"epochs": 2, "batch_size": 16, "progress": False, "path": path and str(path)}
-    return TrainConfig(**{**told, **PLAIN, **options})
+    defaults = {"epochs": 2, "batch_size": 16, "progress": False, "path": path and str(path)}
+    return TrainConfig(**{**defaults, **options})
 
 
 def _weights(result):
@@ -42,8 +43,10 @@ def _equal(a, b):
 
 
 @pytest.mark.parametrize("name", objectives.names())
-def test_the_loss_falls_and_every_term_is_told(name, small_sound):
-    result = train(*_parts(small_sound, name), small_sound, _config(epochs=6))
+def test_the_loss_falls_and_the_history_has_every_term(name, small_sound):
+    model = models.build("conv3", 4, small_sound.feature_shape, channels=(4, 8), hidden=(16,))
+    config = _config(epochs=6, batch_size=8, learning_rate=5e-3)
+    result = train(model, objectives.build(name), small_sound, config)
     first, last = result.history[0], result.history[-1]
     assert last["train"]["reconstruction"] < 0.9 * first["train"]["reconstruction"]
     assert last["train"].keys() == last["validation"].keys()
@@ -126,40 +129,49 @@ def test_more_epochs_go_on_and_end_like_an_unbroken_run(small_sound, tmp_path):
 
 SCRIPT = """
 import sys
-from fastdis import models, objectives, train, TrainConfig
-from fastdis.datasets import SynTone
-data = SynTone("sound", num_freqs=10, num_amps=4).in_memory()
-model = models.build("conv3", 4, data.feature_shape, seed=0)
-train(model, objectives.build("beta_tcvae"), data,
-      TrainConfig(epochs=8, batch_size=16, path=sys.argv[1], progress=False, compile="never",
-                  memory_format="channels_last", dtype="float32"))
+import torch
+from fastdis import train
+from tests.training.training_data import Noted, config, parts
+folder, request, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+torch.set_num_threads(1)
+train(*parts("beta_tcvae"), Noted(stop=(request, number)), config(folder, epochs=3))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_process_goes_on_to_the_same_bytes(tmp_path, number):
-    folder, whole = tmp_path / "broken", tmp_path / "whole"
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(folder)], stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 120
-    while not (folder / "last.safetensors").exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.01)
-    time.sleep(0.05)  # into the second epoch
-    process.send_signal(number)
-    error = process.communicate(timeout=60)[1]
-    assert process.returncode != 0
-    if number == signal.SIGINT:
-        assert "KeyboardInterrupt: stopped at the end of a step" in error
-    for path in (folder, whole):
-        subprocess.run([sys.executable, str(script), str(path)], check=True, timeout=120)
-    one, two = (load(path) for path in (folder, whole))
-    assert _equal(_weights(one), _weights(two))
-    for a, b in zip(one.history, two.history, strict=True):
+def _run_script(folder, request=0, number=0, before=""):
+    """Three epochs of four steps; the process gets the signal when it asks for a batch."""
+    arguments = map(str, (folder, request, int(number)))
+    return subprocess.run(
+        [sys.executable, "-c", before + SCRIPT, *arguments],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        timeout=forks.SECONDS,
+    )  # fmt: skip
+
+
+def _position(folder):
+    _, state = checkpoints.load(folder / "last.safetensors")
+    return state["epoch"], state["step"]
+
+
+def test_a_process_that_is_stopped_goes_on_to_the_same_bytes(tmp_path):
+    killed = _run_script(tmp_path, 8, signal.SIGKILL)
+    assert killed.returncode == -signal.SIGKILL
+    assert _position(tmp_path) == (1, 0)
+    stopped = _run_script(tmp_path, 2, signal.SIGINT)
+    assert stopped.returncode in (1, -signal.SIGINT)
+    assert "KeyboardInterrupt: stopped at the end of a step" in stopped.stderr
+    interrupted = _position(tmp_path)
+    assert interrupted > (1, 0)
+    stopped = _run_script(tmp_path, 2, signal.SIGTERM)
+    assert stopped.returncode == 128 + signal.SIGTERM
+    assert _position(tmp_path) > interrupted
+    done = _run_script(tmp_path)
+    assert done.returncode == 0, done.stderr
+    resumed = load(tmp_path)
+    with one_thread():
+        whole = train(*parts("beta_tcvae"), Noted(), config(epochs=3))
+    assert _equal(_weights(resumed), _weights(whole))
+    for a, b in zip(resumed.history, whole.history, strict=True):
         assert a["validation"] == b["validation"]
         assert a["train"] == b["train"]
 
@@ -184,7 +196,7 @@ def test_tensorboard_events(small_sound, tmp_path):
     assert list(tmp_path.glob("events.out.tfevents.*"))
 
 
-def test_progress_tells_every_term(small_sound, capsys):
+def test_the_progress_bar_shows_every_term(small_sound, capsys):
     train(*_parts(small_sound), small_sound, _config(progress=True))
     shown = capsys.readouterr().err
     assert "clips/s" in shown
@@ -204,10 +216,10 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(smal
 
     type(objective).forward = spoiled
     try:
-        told = (
+        message = (
             r"term .kl. of the loss is nan at step 1 of epoch 2, seed 0; the batch held the clips"
         )
-        with pytest.raises(training.NonFiniteLossError, match=told) as caught:
+        with pytest.raises(training.NonFiniteLossError, match=message) as caught:
             train(model, objective, small_sound, _config(tmp_path, epochs=2))
     finally:
         type(objective).forward = real
@@ -290,12 +302,12 @@ def test_a_gpu_run_learns_and_resumes(small_sound, tmp_path, name):
 
 def test_a_folder_of_another_run(small_sound, tmp_path):
     train(*_parts(small_sound), small_sound, _config(tmp_path, epochs=1))
-    for parts, options, message in (
+    for both, options, message in (
         (_parts(small_sound, "beta_vae"), {}, "objective name was 'vae', is 'beta_vae'"),
         (_parts(small_sound), {"seed": 1}, "config seed was 0, is 1"),
     ):
         with pytest.raises(ValueError, match=message):
-            train(*parts, small_sound, _config(tmp_path, **options))
+            train(*both, small_sound, _config(tmp_path, **options))
 
 
 def test_damaged_missing_and_foreign_checkpoints(small_sound, tmp_path):
@@ -351,14 +363,9 @@ def test_loading_leaves_torchs_generator_alone(small_sound, tmp_path):
 
 
 def test_a_disk_that_is_really_full(tmp_path):
-    """A file-size limit stands in for the disk; safetensors reports it with its own exception."""
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (300000, 300000))\n" + SCRIPT
-    )
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "run")], capture_output=True, text=True
-    )
+    """A limit of the size of files stands in for the disk; the checkpoint is larger."""
+    limit = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (9000, 9000))\n"
+    done = _run_script(tmp_path / "run", before=limit)
     assert "OSError: cannot write" in done.stderr
     assert not list((tmp_path / "run").glob("*.partial"))
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from fastdis import TrainConfig, models, objectives, train, train_many
-from fastdis.training.batches import clips_of
-from fastdis.training.engines import OnThreads
-from fastdis.training.loader import Feed
-from fastdis.training.state import Trainee
-from fastdis.training.step import Plan
+from fastdis.training.batches import plan_batches
+from fastdis.training.engines import SoloEngine
+from fastdis.training.loader import Loader
+from fastdis.training.plan import ExecutionPlan
+from fastdis.training.state import TrainState
 
 pytestmark = [
     pytest.mark.gpu,
@@ -58,25 +58,25 @@ def test_many_in_step_are_each_alone(small_sound, name, engine):
 def test_steps_are_captured_and_wait_for_nothing(small_sound, name):
     """Five batches of ten clips and an odd one, four times over."""
     device = torch.device("cuda")
-    plan = Plan("contiguous", "float32")
+    plan = ExecutionPlan("contiguous", "float32")
     model, objective = _parts(small_sound, name)
     objective.prepare(4, 51)
-    trainee = Trainee(model, objective, CONFIG)
-    trainee.place_on(plan, device)
-    clips = clips_of(model, objective, small_sound, CONFIG, 1)
-    feed = Feed(small_sound.on_device(device), device, plan, (objective.draws, 4))
-    team = OnThreads([trainee], plan, device)
+    state = TrainState(model, objective, CONFIG)
+    state.move_to(plan, device)
+    batches = plan_batches(model, objective, small_sound, CONFIG, 1)
+    loader = Loader(small_sound.on_device(device), device, plan, (objective.draws, 4))
+    engine = SoloEngine(state, plan, device)
     losses = []
     for epoch in range(4):
-        for batch in feed.training([clips.epoch(0, epoch)], [0], epoch, 0):
+        for batch in loader.training([batches.epoch(0, epoch)], [0], epoch, 0):
             step = torch.zeros((), dtype=torch.int64, device=device)
             if epoch == 3:  # all that there is to capture has been
                 torch.cuda.set_sync_debug_mode("error")
             try:
-                losses.append(team.step(batch.x, batch.noise, step))
+                losses.append(engine.step(batch.x, batch.noise, step))
             finally:
                 torch.cuda.set_sync_debug_mode("default")
-    assert team.steps[0]._captured
+    assert engine.own.graphs
     assert np.isfinite(torch.stack(losses).cpu().numpy()).all()
 
 
@@ -132,7 +132,7 @@ def test_a_run_goes_on_to_the_same_weights(small_sound, tmp_path):
 
 
 def test_the_fastest_plan_is_found(small_sound, monkeypatch):
-    monkeypatch.setattr("fastdis.training.autotune._WORTH", 0.0)
+    monkeypatch.setattr("fastdis.training.autotune._MIN_RUN_SECONDS", 0.0)
     config = TrainConfig(epochs=40, batch_size=16, progress=False, device="cuda")
     choice = train(*_parts(small_sound, "beta_vae"), small_sound, config).choice
     assert choice.why == "the fastest that agrees"

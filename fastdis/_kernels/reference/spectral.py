@@ -1,4 +1,9 @@
-"""NumPy twins of the kernels on spectra: frames, mel bands, overlap-add, phases, constant-Q."""
+"""NumPy twins of the kernels on spectra: frames, mel bands, overlap-add, phases, constant-Q.
+
+Two real frames ``a`` and ``b`` travel as the real and the imaginary part of one complex transform:
+that of ``a + 1j b`` is ``Z = A + 1j B``, from which ``A[k] = (Z[k] + conj(Z[-k])) / 2`` and
+``B[k] = (Z[k] - conj(Z[-k])) / 2j``. Such a transform, and what it is made from, is ``packed``.
+"""
 
 from __future__ import annotations
 
@@ -306,7 +311,7 @@ def fill_period(
 
 def fold_bands(
     packed: NDArray[np.complex64],
-    turn: NDArray[np.complex64],
+    twiddle: NDArray[np.complex64],
     first: NDArray[np.int64],
     offset: NDArray[np.int64],
     weight: NDArray[np.float32],
@@ -317,13 +322,13 @@ def fold_bands(
 
     ``Y`` is the transform of a period of N real samples, of which ``packed (N / 2,)`` is that of
     the even ones + i times the odd ones. ``W_k[f]`` from ``f = first[k]`` on is
-    ``weight[offset[k]:offset[k + 1]]``. ``turn[f]`` is ``exp(-2j pi f / N) / 2``.
+    ``weight[offset[k]:offset[k + 1]]``. ``twiddle[f]`` is ``exp(-2j pi f / N) / 2``.
     """
     z = packed.astype(np.complex128)
-    f = np.arange(len(turn))
+    f = np.arange(len(twiddle))
     mirrored = z[-f % len(z)].conj()
     z = z[f % len(z)]
-    lines = 0.5 * (z + mirrored) - 1j * turn * (z - mirrored)
+    lines = 0.5 * (z + mirrored) - 1j * twiddle * (z - mirrored)
     total = np.zeros(folded.shape, np.complex128)
     for k, row in enumerate(total):
         taps = weight[offset[k] : offset[k + 1]]

@@ -18,7 +18,7 @@ from fastdis import _validation
 
 FAINTEST = 1e-5  # of its peak: where a filter's spectrum is cut off on either side
 
-_STEPS = 2**12  # of the grid on which a window's shape is told
+_STEPS = 2**12  # of the grid on which a window's shape is sampled
 _COSINES = 6  # a window of so few cosines has a spectrum in closed form
 _ALIKE = 1e-3  # of its peak: how much a window's shape may change with its length
 
@@ -87,8 +87,8 @@ def shape_of(window: FilterWindow) -> Shape:
     fine, coarse = _sampled(window, 16 * _STEPS + 1), _sampled(window, _STEPS + 1)
     if max(np.abs(fine[::16] - coarse).max(), np.abs(fine - fine[::-1]).max()) > _ALIKE:
         raise ValueError(
-            "window takes one that is symmetric and of the same shape at every length, for each "
-            f"filter has a length of its own, got {window!r}"
+            "window takes one that is symmetric and of the same shape at every length, because the "
+            f"filters differ in length, got {window!r}"
         )
     grid = 0.5 * (fine + fine[::-1])
     ends = np.append(0.5 * (grid[0] + grid[-1]), grid[1:-1])  # a period of it, the end once
@@ -123,7 +123,7 @@ def norm_of(values: NDArray[np.float64], norm: float | None) -> float:
 def band(
     shape: Shape, radians: float, length: float, period: int
 ) -> tuple[int, NDArray[np.float64]]:
-    """The first line, and the spectrum from it on, of a filter at ``radians`` a sample."""
+    """The first line, and the spectrum from it on, of a filter at ``radians`` per sample."""
     lines = period // 2 + 1
     middle, half = radians / (2 * np.pi) * period, 48 * period / length
     spare = 2 * period / length  # the two outermost side lobes have to be below the limit

@@ -93,7 +93,7 @@ class ConstantQ:
 
 @dataclass(frozen=True)
 class ConstantQSettings:
-    """The parameters of :func:`fastdis.features.cqt` but for ``pad_mode``, checked one by one.
+    """The parameters of :func:`fastdis.features.cqt` except ``pad_mode``, checked one by one.
 
     Raises
     ------

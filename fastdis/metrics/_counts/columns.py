@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,18 @@ Discrete = bool | Sequence[bool] | None
 _GRAIN = 1 << 15  # rows worth a task
 _READ = tuple(map(np.dtype, ("f8", "f4", "i8", "i4", "i1", "u1")))  # as they are, by kernels
 EXACT = 2.0**53  # beyond it a float64 holds only every other integer
+
+
+@runtime_checkable
+class Table(Protocol):
+    """Factors with names, as a FactorTable or the columns of a file have them.
+
+    A ``space``, if there is one, says the kinds of the factors; ``integers``, one bool per factor,
+    which columns held integers, bools or text before they became columns of one array.
+    """
+
+    values: NDArray[Any]
+    names: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -66,12 +78,17 @@ def read(
         If the arrays are not of real numbers (factors also of text) with two dimensions, differ
         in length, are empty, or hold a NaN or an infinity, or if chunks are not alike.
     """
-    is_table = isinstance(getattr(factors, "values", None), np.ndarray)
-    table = factors if is_table and hasattr(factors, "names") else None
+    table = table_of(factors)
     given = two_dimensional("factors", factors if table is None else table.values)
     values, labels = _factor_columns(given)
     code_values = real_columns("codes", two_dimensional("codes", codes))
     return assembled(values, code_values, labels, given.dtype.kind, table, bins, discrete, first)
+
+
+def table_of(factors: Any) -> Table | None:
+    """The factors if they are a table; a tensor has attributes of these names, too."""
+    is_table = isinstance(factors, Table) and isinstance(factors.values, np.ndarray)
+    return factors if is_table else None
 
 
 def assembled(
@@ -79,7 +96,7 @@ def assembled(
     codes: Any,
     labels: tuple[NDArray[Any] | None, ...],
     dtype_kind: str,
-    table: Any,
+    table: Table | None,
     bins: int,
     discrete: Discrete,
     first: Data | None = None,
@@ -101,12 +118,16 @@ def assembled(
         )
     whole = tuple(whole_values.tolist())
     names = table.names if table is not None else (f"factor {k}" for k in range(len(labels)))
-    kinds = _kinds(table, dtype_kind, values, whole, factor_range, bins, discrete)
-    told = discrete is not None or getattr(table, "space", None) is not None
+    space, integers = (getattr(table, name, None) for name in ("space", "integers"))
+    decided = discrete is not None or space is not None or integers is not None
+    if integers is None:
+        integers = (dtype_kind in "iubUS",) * len(labels)
+    text = dtype_kind in "US"
+    kinds = _kinds(space, integers, text, values, whole, factor_range, bins, discrete)
     return Data(
         values, codes, tuple(map(str, names)), kinds, labels, whole, factor_range,
         column_range("codes", codes),
-        undecided=not told and dtype_kind == "f",
+        undecided=not decided and dtype_kind == "f",
     )  # fmt: skip
 
 
@@ -265,8 +286,9 @@ def _factor_columns(
 
 
 def _kinds(
-    table: Any,
-    dtype_kind: str,
+    space: Any,
+    integers: Sequence[bool],
+    text: bool,
     values: NDArray[Any],
     whole: tuple[bool, ...],
     factor_range: NDArray[np.float64],
@@ -275,12 +297,11 @@ def _kinds(
 ) -> tuple[str, ...]:
     """The kind of each factor, by the rule that ``joint_histogram`` states."""
     factors = values.shape[1]
-    space = getattr(table, "space", None)
     known = [factor.kind for factor in space.factors] if space is not None else [""] * factors
     levels = [len(factor.values) for factor in space.factors] if space is not None else []
     flags = _flags(discrete, factors)
     guessed = [k for k in range(factors) if flags[k] is None and not known[k]]
-    undecided = guessed if dtype_kind not in "iubUS" else []
+    undecided = [k for k in guessed if not integers[k]]
     few = _few_levels(values, whole, factor_range, undecided, bins)
     result = []
     for k in range(factors):
@@ -291,8 +312,8 @@ def _kinds(
             result.append("continuous" if many else known[k])
             continue
         if flag is None:
-            flag = dtype_kind in "iubUS" or few[k]
-        if not flag and dtype_kind in "US":
+            flag = integers[k] or few[k]
+        if not flag and text:
             raise ValueError(f"discrete takes True for factor {k}, which is text, got False")
         kept = known[k] if known[k] != "continuous" else ""
         by_value = "categorical" if whole[k] else "ordinal"
@@ -340,5 +361,5 @@ def _flags(discrete: Discrete, factors: int) -> list[bool | None]:
     if flags is None or not all(isinstance(flag, bool | np.bool_) for flag in flags):
         raise TypeError(f"discrete takes None, a bool or a bool for each factor, got {discrete!r}")
     if len(flags) != factors:
-        raise ValueError(f"discrete takes {factors} bools, one a factor, got {len(flags)}")
+        raise ValueError(f"discrete takes {factors} bools, one per factor, got {len(flags)}")
     return [bool(flag) for flag in flags]

@@ -20,7 +20,7 @@ from fastdis.metrics._counts.mapped_files import row_blocks
 
 MAX_CELLS = 1 << 26  # 512 MiB of counts
 _MAX_WHOLE_RANGE = 4096  # whole numbers closer together are counted without a sort
-_FEW = 1000  # levels, which are quickly told
+_FEW = 1000  # levels, which are quickly found
 _CHUNK = 8192  # rows whose bins stay in the cache between the kernels
 _MOST_ROWS = 1 << 31  # rows that uint32 counts hold
 

@@ -19,7 +19,7 @@ def unit_edges(column_range: Array, bins: int, dtype: Any) -> Array:
 
     Floats of ``dtype`` are scaled in their own precision, as x * scale + offset; a range below ten
     roundings counts as constant. Its edges are all equal; where a range has so few floats that two
-    edges coincide, the last one but for the end repeats.
+    edges coincide, the last one before the end repeats.
     """
     if np.ptp(column_range, axis=0).max(initial=0.0) > np.finfo(dtype).max:
         dtype = np.float64

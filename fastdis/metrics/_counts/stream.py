@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins, Thinned, quantile_edges
-from fastdis.metrics._counts.columns import Data, Discrete, distinct_columns, plain, read
+from fastdis.metrics._counts.columns import Data, Discrete, distinct_columns, plain, read, table_of
 from fastdis.metrics._counts.conventions import SCALED, counted_as
 from fastdis.metrics._counts.factor_pairs import pair_counts
 from fastdis.metrics._counts.histogram import JointHistogram, counted_on, outside
@@ -96,7 +96,7 @@ def gathered(stream: Stream, bins: Bins, discrete: Discrete) -> Data:
     pairs = list(stream.pairs())
     for _ in Stream(lambda: iter(pairs), once=False).chunks(bins, discrete):
         pass  # each is checked by itself, so that an error speaks of a chunk
-    table = pairs[0][0] if hasattr(pairs[0][0], "names") else None
+    table = table_of(pairs[0][0])
     factors: Any = np.concatenate(
         [np.asarray(plain(part if table is None else part.values)) for part, _ in pairs]
     )
@@ -216,7 +216,7 @@ def _checked_guess(summary: Data, histogram: JointHistogram, bins: Bins) -> Data
     ]
     if many:
         raise ValueError(
-            f"discrete takes a bool a factor for chunks that are read once: {', '.join(many)} "
+            f"discrete takes one bool per factor for chunks that are read once: {', '.join(many)} "
             f"had at most {bins.count} values in the first chunk, and more in all"
         )
     return summary

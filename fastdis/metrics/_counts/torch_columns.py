@@ -39,12 +39,12 @@ def column_facts(name: str, x: torch.Tensor) -> tuple[NDArray[np.float64], NDArr
         whole = (block == torch.floor(block)).all(dim=0)
         finite = torch.isfinite(block).all().expand_as(whole)
         parts.append(torch.stack([y.double() for y in (low, high, whole, finite)]))
-    told: NDArray[np.float64] = torch.stack(parts).cpu().numpy()
-    for rows, fine in zip(blocks(x), told[:, 3], strict=True):
+    facts: NDArray[np.float64] = torch.stack(parts).cpu().numpy()
+    for rows, fine in zip(blocks(x), facts[:, 3], strict=True):
         if not fine.all():
             _validation.finite(name, x[rows].cpu().numpy(), first_row=rows.start)
-    ends = np.stack([told[:, 0].min(axis=0), told[:, 1].max(axis=0)])
-    return ends, told[:, 2].min(axis=0) == 1.0
+    ends = np.stack([facts[:, 0].min(axis=0), facts[:, 1].max(axis=0)])
+    return ends, facts[:, 2].min(axis=0) == 1.0
 
 
 def distinct_columns(

@@ -1,4 +1,4 @@
-"""scikit-learn in one thread, and silent where a fit stops at its step limit or has many levels.
+"""scikit-learn in one thread, without its warnings of fits that stop at their step limit.
 
 The matrices here are small: BLAS loses by splitting them, a hundredfold where the cores are busy.
 """
@@ -62,7 +62,7 @@ def _blas_in_one_thread(controller: Any) -> Iterator[None]:
 
 
 def _set_threads(library: Any, number: int) -> None:
-    """threadpoolctl lets one thread set OpenBLAS and silently ignores all others while it lives."""
+    """threadpoolctl lets one thread set OpenBLAS and ignores all others while it lives."""
     release = getattr(library, "clear_controlling_thread", lambda force: None)
     release(force=True)
     library.set_num_threads(number)

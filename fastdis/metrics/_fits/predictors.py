@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._counts.columns import Data
-from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._evidence import Evidence, constant_factors
 from fastdis.metrics._metric import Score
 
 ROWS = 10_000
@@ -73,6 +73,7 @@ def targets(evidence: Evidence, data: Data, classified: tuple[str, ...]) -> list
     ValueError
         If there is none.
     """
+    evidence.note(*constant_factors(evidence))
     result, reasons = [], []
     for k in evidence.varying:
         name, column = data.names[k], data.factors[:, k]
@@ -85,8 +86,7 @@ def targets(evidence: Evidence, data: Data, classified: tuple[str, ...]) -> list
             result.append(Target(name, labels if as_levels else _unit(column), as_levels))
     if not result:
         raise ValueError(f"factors takes one that can be predicted: {'; '.join(reasons)}")
-    for reason in reasons:
-        evidence.note(reason)
+    evidence.note(*reasons)
     return result
 
 
@@ -150,7 +150,7 @@ def mean_score(per_factor: Mapping[str, float]) -> Score:
 
 
 def _unclassifiable(counts: NDArray[np.intp]) -> str:
-    """Why levels of such counts cannot be told apart, if so."""
+    """Why levels of such counts cannot be classified, if so."""
     if np.count_nonzero(counts > 1) < 2:
         return "has no two levels that occur twice"
     if len(counts) > MAX_LEVELS:

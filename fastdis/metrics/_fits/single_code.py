@@ -1,6 +1,7 @@
 """How well one code alone predicts a factor: what SAP compares.
 
-Lines and thresholds are scored exactly, on all rows; the peers' classifiers come from scikit-learn.
+Lines and thresholds are scored exactly, on all rows; the classifiers that libraries use are
+scikit-learn's.
 """
 
 from __future__ import annotations

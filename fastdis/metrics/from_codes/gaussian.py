@@ -217,8 +217,8 @@ def gaussian_wasserstein_correlation(codes: Any, *, normalized: bool = False) ->
     Entry(
         "mutual_information_score", "Mutual information score", "Locatello et al. 2019",
         "none of them (independence of codes)",
-        "Codes that tell nothing about each other, in pairs.",
-        "Factors; grows with the bins where rows are few.",
+        "Codes that are independent of each other, in pairs.",
+        "Factors; grows with the bins where samples are few.",
         high=None, better="lower",
     ),
     group="unlabelled",

@@ -55,9 +55,9 @@ class Separation:
 @describe(
     Entry(
         "informativeness", "Informativeness", "Do & Tran 2020",
-        "none of them (what a code tells about the input)",
+        "none of them (information about the input)",
         "A code depends on the input x, by its posterior.",
-        "Factors; what is told twice.",
+        "Factors; information that several codes share.",
     ),
 )  # fmt: skip
 def informativeness(
@@ -117,16 +117,16 @@ def informativeness(
         noise -= xlogy(share, share).sum(axis=(0, 2))
     mass /= rows
     entropy = -xlogy(mass, mass).sum(axis=1)
-    told = np.clip(entropy - noise / rows, 0.0, None)
-    return np.asarray(np.divide(told, entropy, where=entropy > 0, out=np.zeros(codes)))
+    information = np.clip(entropy - noise / rows, 0.0, None)
+    return np.asarray(np.divide(information, entropy, where=entropy > 0, out=np.zeros(codes)))
 
 
 @describe(
     Entry(
         "wsepin", "WSEPIN (WINDIN)", "Do & Tran 2020",
-        "none of them (what a code tells about the input)",
-        "Codes tell about x what no other code tells.",
-        "Factors; a mixture of N rows tells log N at most.",
+        "none of them (information about the input)",
+        "Codes have information about x that no other code has.",
+        "Factors; a mixture of N samples has log N nats at most.",
         high=None,
     ),
 )  # fmt: skip
@@ -174,13 +174,13 @@ def separation(mean: Any, logvar: Any, *, samples: int = 1000, seed: int = 0) ->
     given_x = _log_normal(codes, centre[drawn], log_variance[drawn])
     single, rest, whole = _log_marginals(codes, centre, log_variance)
 
-    told, shared, sepin = (
+    information, shared, sepin = (
         np.maximum(logs.mean(axis=0), 0.0)
         for logs in (given_x - single, whole - single - rest, given_x + rest - whole)
     )
-    total = told.sum()
-    weights = told / total if total > 0 else np.zeros_like(told)
-    return Separation(told, shared, sepin, weights, float(weights @ sepin))
+    total = information.sum()
+    weights = information / total if total > 0 else np.zeros_like(information)
+    return Separation(information, shared, sepin, weights, float(weights @ sepin))
 
 
 def _posterior(mean: Any, logvar: Any) -> tuple[Array, Array]:

@@ -71,7 +71,7 @@ def udr(
 ) -> UDR:
     """Unsupervised disentanglement ranking: which of several models disentangles best?
 
-    The models are trained alike but for their seeds. R(a, b) is the absolute weight of code b of
+    The models are trained alike except for their seeds. R(a, b) is the absolute weight of code b of
     model j in a lasso (penalty 0.1) that predicts code a of model i, both standardized, or the
     absolute Spearman correlation of the two. Higher is better, from 0; the highest score is 1 with
     ``"spearman"`` and, as the lasso takes 0.1 off every weight, about 0.9 with ``"lasso"`` (a

@@ -70,23 +70,23 @@ def _dlig(information: Information, reg_dim: RegDim = None) -> Parts:
     main = likely.argmax(axis=-2)  # (..., D)
     bounds = np.take_along_axis(_conditional(information), main[..., None], axis=-2)
     own = main[..., None] == np.arange(mutual.shape[-2])
-    told = np.swapaxes(mutual, -1, -2)  # (..., D, K), as the bounds are
-    rivals = np.where(own | ~information.varying[..., None, :], -np.inf, told)
+    by_code = np.swapaxes(mutual, -1, -2)  # (..., D, K), as the bounds are
+    rivals = np.where(own | ~information.varying[..., None, :], -np.inf, by_code)
     alone = np.take_along_axis(entropy, main, axis=-1)
-    gap, bound = _gap(_held(told, own), rivals, bounds, alone)
+    gap, bound = _gap(_held(by_code, own), rivals, bounds, alone)
     per_code = among(ratio(_at_least_0(gap, reg_dim), bound), holds.any(axis=-2) & (bound > 0))
     return Parts(mean(per_code), per_code=per_code, matrix=mutual)
 
 
 def _holds(information: Information, reg_dim: RegDim) -> Mask:
-    """Which code holds each factor ``(..., K, D)``: one a factor at most."""
+    """Which code holds each factor ``(..., K, D)``: one per factor at most."""
     mutual = information.mutual
     if reg_dim is not None:
         own, known = _positions(information, reg_dim), information.varying
     else:
         # Ties are broken by terms too small to matter otherwise.
-        told = mutual.sum(axis=-2, keepdims=True)
-        own = (mutual - TIE * (information.joint_entropy + 1e-3 * told)).argmax(axis=-1)
+        total = mutual.sum(axis=-2, keepdims=True)
+        own = (mutual - TIE * (information.joint_entropy + 1e-3 * total)).argmax(axis=-1)
         known = np.asarray(mutual.max(axis=-1) > NO_INFORMATION)
     return np.asarray((own[..., None] == np.arange(mutual.shape[-1])) & known[..., None])
 
@@ -100,7 +100,7 @@ def _positions(information: Information, reg_dim: Sequence[int]) -> NDArray[np.i
     given = [_validation.integer("reg_dim", column, 0) for column in reg_dim]
     if len(set(given)) != factors or len(given) != factors or not set(given) <= set(columns):
         raise ValueError(
-            f"reg_dim takes {factors} different columns, one a factor, of the codes that are "
+            f"reg_dim takes {factors} different columns, one per factor, of the codes that are "
             f"scored, {', '.join(map(str, columns))}; got {given}"
         )
     return np.searchsorted(columns, given)
@@ -158,8 +158,8 @@ def _remark_codes(evidence: Evidence, information: Information, parts: Parts) ->
 @metric(
     Entry(
         "dmig", "DMIG", "Watcharasupat & Lerch 2021", "compactness",
-        "Each factor is told by one code, as far as the factors' dependence allows.",
-        "As MIG; exceeds 1 where a rival tells less than the factors share.",
+        "One code is informative about each factor, as far as dependent factors allow.",
+        "As MIG; exceeds 1 where a rival code knows less than the factors share.",
         high=None,
     ),
     group="histogram",
@@ -198,8 +198,8 @@ def dmig(
 @metric(
     Entry(
         "xmig", "XMIG", "Watcharasupat 2021", "compactness",
-        "Codes that hold no factor tell nothing about any.",
-        "What the factors' own codes tell of each other's factors.",
+        "Codes that hold no factor have no information about any.",
+        "The information of the factors' own codes about each other's factors.",
     ),
     group="histogram",
     standard=ArrayFormula(_xmig),
@@ -230,8 +230,8 @@ def xmig(
 @metric(
     Entry(
         "dlig", "DLIG", "Watcharasupat 2021", "modularity",
-        "Each code tells about one factor, as far as the factors' dependence allows.",
-        "Codes that are no factor's best; exceeds 1 where a rival tells less than factors share.",
+        "Each code is informative about one factor, as far as dependent factors allow.",
+        "Codes that are no factor's best; exceeds 1 if a rival knows less than factors share.",
         high=None,
     ),
     group="histogram",

@@ -28,11 +28,11 @@ class EDI:
     Attributes
     ----------
     modularity
-        Does each code tell about one factor alone?
+        Is each code informative about one factor alone?
     compactness
-        Is each factor told by one code alone?
+        Is one code alone informative about each factor?
     explicitness
-        How much of each factor is told?
+        How much of each factor's entropy does its best code have?
     shares : (K, D) float64
         I(v, z) as a share of what the codes tell about v.
     """
@@ -51,8 +51,8 @@ def _exclusivity(shares: Array, number: Any) -> Array:
 
 
 def _edi(information: Information) -> dict[str, Parts]:
-    told = information.mutual.max(axis=-1)
-    shares = ratio(information.mutual, told[..., None])
+    best_mutual = information.mutual.max(axis=-1)
+    shares = ratio(information.mutual, best_mutual[..., None])
     varying, alive = information.varying, information.alive
 
     of_factors = _exclusivity(shares, alive.sum(axis=-1)[..., None])
@@ -62,7 +62,7 @@ def _edi(information: Information) -> dict[str, Parts]:
 
     modularity = among(np.minimum(given, 1.0), varying)
     compactness = among(of_factors, varying)
-    explicitness = among(ratio(told, information.factor_entropy), varying)
+    explicitness = among(ratio(best_mutual, information.factor_entropy), varying)
     return {
         "modularity": Parts(mean(modularity), modularity, among(of_codes, alive), shares),
         "compactness": Parts(mean(compactness), compactness, matrix=shares),
@@ -73,18 +73,18 @@ def _edi(information: Information) -> dict[str, Parts]:
 @metric(
     Entry(
         "edi_modularity", "EDI modularity", "Julka et al. 2024", "modularity",
-        "Each factor has codes that tell about it exclusively.",
-        "Noise beside the factors, as the shares are of what is told.",
+        "Each factor has codes that are informative about it exclusively.",
+        "Noise in the codes, as the shares are those of the mutual information.",
     ),
     Entry(
         "edi_compactness", "EDI compactness", "Julka et al. 2024", "compactness",
-        "Each factor is told exclusively by one code.",
-        "How much is told; one duplicate costs less the more codes there are.",
+        "Each factor has one code that is informative about it exclusively.",
+        "The amount of information; one duplicate costs less the more codes there are.",
     ),
     Entry(
         "edi_explicitness", "EDI explicitness", "Julka et al. 2024", "explicitness",
-        "The best code of each factor tells all of it.",
-        "What several codes tell together, as it takes the best one; how simply it is told.",
+        "The best code of each factor determines the factor.",
+        "The information that several codes have together; how simple the relation is.",
     ),
     group="histogram",
     standard=ArrayFormula(_edi),

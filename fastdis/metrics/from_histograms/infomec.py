@@ -39,26 +39,26 @@ def _in_use(information: Information) -> Mask:
     return np.asarray(information.alive & wide)
 
 
-def _share(told: Array, choices: Array) -> Array:
+def _share(shares: Array, choices: Array) -> Array:
     """max / sum over the last axis, rescaled from (1 / choices, 1) to (0, 1); 0 of nothing."""
-    total, largest = told.sum(axis=-1), told.max(axis=-1)
+    total, largest = shares.sum(axis=-1), shares.max(axis=-1)
     chance = 1.0 / np.maximum(choices, 1)
     rescaled = ratio(ratio(largest, total) - chance, 1.0 - chance)
     return np.where(total > 0, np.where(choices > 1, np.clip(rescaled, 0.0, 1.0), 1.0), 0.0)
 
 
 def _infom(information: Information) -> Parts:
-    told = information.normalized
+    shares = information.normalized
     factors = information.varying.sum(axis=-1)[..., None]
-    share = _share(np.swapaxes(told, -1, -2), factors)
+    share = _share(np.swapaxes(shares, -1, -2), factors)
     per_code = among(share, _in_use(information))
-    return Parts(mean(per_code), per_code=per_code, matrix=told)
+    return Parts(mean(per_code), per_code=per_code, matrix=shares)
 
 
 def _infoc(information: Information) -> Parts:
     used = _in_use(information)
-    told = np.where(used[..., None, :], information.normalized, 0.0)
-    per_factor = among(_share(told, used.sum(axis=-1)[..., None]), information.varying)
+    shares = np.where(used[..., None, :], information.normalized, 0.0)
+    per_factor = among(_share(shares, used.sum(axis=-1)[..., None]), information.varying)
     return Parts(mean(per_factor), per_factor=per_factor, matrix=information.normalized)
 
 
@@ -76,8 +76,8 @@ def _remark(evidence: Evidence, information: Information, _: Parts) -> Iterable[
 @metric(
     Entry(
         "infom", "InfoM", "Hsu et al. 2023", "modularity",
-        "Most of what each code tells is about one factor.",
-        "How much is told; noise codes drag the mean down, unless a small range rules them out.",
+        "Most of the mutual information of each code is with one factor.",
+        "The amount of information; noise codes lower the mean, unless their range is small.",
     ),
     group="histogram",
     standard=ArrayFormula(_infom, _remark),
@@ -113,14 +113,14 @@ def infom(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
 @metric(
     Entry(
         "infoc", "InfoC", "Hsu et al. 2023", "compactness",
-        "Most of what the codes tell about each factor is told by one code.",
-        "How much is told; what counts as in use depends on the codes' scale.",
+        "Most of the mutual information with each factor is that of one code.",
+        "The amount of information; which codes are in use depends on their scale.",
     ),
     group="histogram",
     standard=ArrayFormula(_infoc, _remark),
 )  # fmt: skip
 def infoc(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
-    """InfoC, compactness: is most of what the codes tell about each factor told by one code?
+    """InfoC, compactness: is most of the information about each factor that of one code?
 
     The mean over factors of max NMI / sum NMI over the D codes in use, rescaled from (1/D, 1) to
     (0, 1) (Hsu et al. 2023). Higher is better. A factor that no code tells anything about

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Unpack
 
 import numpy as np
 
+from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._information import (
     TIE,
     Array,
@@ -15,6 +17,7 @@ from fastdis.metrics._information import (
     among,
     gaps,
     mean,
+    unknown_factors,
 )
 from fastdis.metrics._metric import (
     Counted,
@@ -24,8 +27,6 @@ from fastdis.metrics._metric import (
     metric_of,
     register,
 )
-from fastdis.metrics.from_histograms.information import _remark_untold, _untold
-from fastdis.metrics.from_histograms.mig import mig as mig
 
 
 def _raw(information: Information, tied: Array) -> Array:
@@ -44,7 +45,7 @@ def _best(mutual: Array) -> Any:
 
 def _jemmig_raw(information: Information) -> Parts:
     raw = _raw(information, _best(information.mutual))
-    raw = np.where(_untold(information), _jemmig_bound(information), raw)
+    raw = np.where(unknown_factors(information), _jemmig_bound(information), raw)
     per_factor = among(raw, information.varying)
     return Parts(mean(per_factor), per_factor=per_factor, matrix=information.mutual)
 
@@ -72,11 +73,18 @@ def _jemmig_of(information: Information, tied: Any) -> Parts:
     return Parts(mean(per_factor), per_factor=per_factor, matrix=information.mutual)
 
 
+def _remark_unknown(evidence: Evidence, information: Information, _: Parts) -> Iterable[str]:
+    unknown = unknown_factors(information) & information.varying
+    if unknown.any():
+        names = evidence.named(np.flatnonzero(unknown))
+        yield f"no code tells anything about {names}, which scores the worst"
+
+
 _RAW = register(
-    Metric("jemmig_raw", {"standard": ArrayFormula(_jemmig_raw, _remark_untold)}, "histogram"),
+    Metric("jemmig_raw", {"standard": ArrayFormula(_jemmig_raw, _remark_unknown)}, "histogram"),
     Entry(
         "jemmig_raw", "JEMMIG, raw", "Do & Tran 2020", "holistic",
-        "As JEMMIG, in nats before it is normalised and turned round.",
+        "As JEMMIG, in nats, before it is normalised and subtracted from 1.",
         "As JEMMIG; its bound is log(bins) + H(factor), so that other bins give other figures.",
         high=None, better="lower",
     ),
@@ -86,11 +94,11 @@ _RAW = register(
 @metric(
     Entry(
         "jemmig", "JEMMIG", "Do & Tran 2020", "holistic",
-        "Each factor is told by one code, which has no entropy but the factor's.",
-        "A fine code of a factor of few levels loses, as if it held more; noise keeps above 0.",
+        "One code determines each factor, and has no entropy beyond the factor's.",
+        "A code finer than its factor loses, as if it held more; noise scores above 0.",
     ),
     group="histogram",
-    standard=ArrayFormula(_jemmig, _remark_untold),
+    standard=ArrayFormula(_jemmig, _remark_unknown),
     ubisoft=ArrayFormula(_jemmig_ubisoft),
     published=ArrayFormula(_jemmig_published, swap=True),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._evidence import Evidence, constant_factors
 from fastdis.metrics._information import (
     Array,
     ArrayFormula,
@@ -57,8 +57,7 @@ def _of_codes(information: Information) -> Array:
 
 
 def _remark_constant(evidence: Evidence, *__: Any) -> Iterable[str]:
-    _ = evidence.varying  # notes the others, which are left out
-    return ()
+    return constant_factors(evidence)
 
 
 def _remark_zeros(evidence: Evidence, information: Information, _: Parts) -> Iterable[str]:
@@ -76,7 +75,7 @@ def _remark_zeros_published(_: Evidence, information: Information, __: Parts) ->
 @metric(
     Entry(
         "mig", "MIG", "Chen et al. 2018", "compactness",
-        "Each factor is told by one code, and hardly by a second one.",
+        "One code is informative about each factor, and the second-best code hardly is.",
         "A code that holds two factors; depends on the bins, and on outliers with equal widths.",
     ),
     group="histogram",
@@ -114,8 +113,8 @@ def mig(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
 @metric(
     Entry(
         "mig_sup", "MIG-sup", "Li et al. 2020", "modularity",
-        "Each code tells about one factor, and hardly about a second one.",
-        "Duplicates of a code; falls where codes tell little, and noise codes drag the mean down.",
+        "Each code is informative about one factor, and hardly about a second one.",
+        "Duplicates of a code; codes of little information, noise too, lower the mean.",
     ),
     group="histogram",
     standard=ArrayFormula(_mig_sup, left_out),

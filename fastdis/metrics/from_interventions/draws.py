@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fastdis import _validation
 from fastdis.metrics._counts.bins import Bins
 from fastdis.metrics._counts.conventions import counted_as
-from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._evidence import Evidence, constant_factors
 from fastdis.metrics._metric import Metric, Score
 
 Rows = NDArray[np.intp]
@@ -167,6 +167,7 @@ def points_of(evidence: Evidence, plan: Plan, draws: Draws | None) -> Draws:
         If no factor varies, or no two rows agree as the plan asks.
     """
     varying = evidence.varying
+    evidence.note(*constant_factors(evidence))
     if draws is not None:
         return draws
     levels = levels_of(evidence, plan.bins)
@@ -201,7 +202,7 @@ def drawn(
         )
     if plan.train < len(factors):
         raise ValueError(
-            f"train_points takes at least one a factor, here {len(factors)}, got {plan.train}"
+            f"train_points takes at least one per factor, here {len(factors)}, got {plan.train}"
         )
     points = plan.train + plan.test
     pair = (2,) if plan.kind == "pairs" else ()
@@ -258,7 +259,7 @@ def scored(
     per_code: dict[int, float],
     matrix: Matrix,
 ) -> Score:
-    """The score of the test points, of which ``right (P,)`` says how far each was told rightly."""
+    """The score of the test points, of each of which the share ``right (P,)`` is correct."""
     number = len(draws.factors)
     factor = draws.factor[plan.train :]
     per_factor = {

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._evidence import Evidence, constant_factors
 from fastdis.metrics._metric import (
     Entry,
     Score,
@@ -25,7 +25,7 @@ from fastdis.metrics.from_interventions.draws import Rows, levels_of, some_of
 from fastdis.metrics.from_interventions.rendered import encoded, is_rendered
 
 _CLIPS = 10_000  # of a data set that are encoded by default
-_FEW = 10  # rows a level, on average
+_FEW = 10  # rows per level, on average
 
 
 def _irs(
@@ -59,6 +59,7 @@ def _irs(
 def _usable(evidence: Evidence, levels: list[Rows]) -> Rows:
     """The factors with a level of two rows or more; notes those without, and those of few rows."""
     varying = evidence.varying
+    evidence.note(*constant_factors(evidence))
     sizes = {k: np.bincount(levels[k]) for k in varying}
     usable = np.array([k for k in varying if sizes[k].max() > 1], np.intp)
     if not usable.size:
@@ -74,7 +75,7 @@ def _usable(evidence: Evidence, levels: list[Rows]) -> Rows:
     few = usable[[sizes[k].sum() < _FEW * np.count_nonzero(sizes[k]) for k in usable]]
     if few.size:
         evidence.note(
-            f"fewer than {_FEW} rows a level of {evidence.named(few)}: the largest deviation is "
+            f"fewer than {_FEW} rows per level of {evidence.named(few)}: the largest deviation is "
             "underestimated, and the score too high"
         )
     return usable
@@ -143,7 +144,7 @@ def irs(
 
     A level of one row, where nothing else was changed, does not count; a factor that has no other
     level is left out with a warning, and so is a constant one. A constant code weighs nothing; if
-    all are, the score is 0, with a warning. What falls below 0 counts as 0. Few rows a level show
+    all are, the score is 0, with a warning. What falls below 0 counts as 0. Few rows per level show
     too small a deviation, and so too high a score, which a warning says. The bins of a continuous
     factor keep even a perfect code from 1, by their width.
 

@@ -96,7 +96,7 @@ def arguments(
     if not is_rendered(factors, codes):
         return factors, codes, {"plan": plan}
     dataset: Dataset = factors
-    settled(bins, discrete, convention)  # a mistake is told before anything is rendered
+    settled(bins, discrete, convention)  # a mistake is found before anything is rendered
     seed = _validation.integer("seed", seed, 0)
     keeps_levels = discrete is None or discrete is True
     draws = _drawn_of_grid(dataset, plan, seed) if keeps_levels else None

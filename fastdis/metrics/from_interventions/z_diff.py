@@ -75,7 +75,7 @@ _PLANS = {
 @metric(
     Entry(
         "z_diff", "Z-diff (beta-VAE score)", "Higgins et al. 2017", "modularity",
-        "Differences of pairs of clips tell which factor the pairs share.",
+        "A linear classifier finds the factor that pairs of clips share by their differences.",
         "Rotations, and the one factor that no code holds, may cost nothing.",
     ),
     group="interventions",
@@ -98,13 +98,13 @@ def z_diff(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) -> 
     drawn.
 
     ``"standard"``
-        64 pairs a point, 10,000 points to train a logistic regression (penalty 1) and 5,000 to
+        64 pairs per point, 10,000 points to train a logistic regression (penalty 1) and 5,000 to
         test it. Each code's differences are divided by their standard deviation over the training
         points, so that its scale does not matter.
     ``"disentanglement_lib"``
-        The same, but for the differences, which are taken as they are.
+        The same, except that the differences are taken as they are.
     ``"ubisoft"``
-        The same again, with 200 pairs a point, and every level of a factor equally likely however
+        The same again, with 200 pairs per point, and every level of a factor equally likely however
         many rows it has. The score is (accuracy - 1 / K) / (1 - 1 / K): chance is 0, and less may
         come of bad luck.
 
@@ -122,7 +122,7 @@ def z_diff(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) -> 
     seed
         Draws the pairs.
     batch_size, train_points, test_points
-        Other sizes than the convention's: pairs a point, and points.
+        Other sizes than the convention's: pairs per point, and points.
 
     Raises
     ------

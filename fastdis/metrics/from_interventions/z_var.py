@@ -79,7 +79,7 @@ _VARIED = {
 @metric(
     Entry(
         "z_min_var", "Z-min variance (FactorVAE score)", "Kim & Mnih 2018", "modularity",
-        "The code that a held factor stills is always the same one.",
+        "Fixing a factor always leaves the same code with the least variance.",
         "Several codes for one factor; what else a code holds, while the factor stills it most.",
     ),
     group="interventions",
@@ -91,7 +91,7 @@ def z_min_var(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) 
 
     Each batch of clips at one level of factor k votes for the code of the smallest variance,
     relative to its variance over all clips. Each code is taken for the factor that most of its
-    votes come from, and the score is the share of fresh votes that are told rightly (Kim & Mnih
+    votes come from, and the score is the share of fresh votes whose factor it names (Kim & Mnih
     2018, "Disentangling by Factorising", section 4). Chance is 1 / K for K factors, 1 is perfect,
     higher is better. Two codes for one factor cost nothing; one code for two factors does.
 
@@ -99,7 +99,7 @@ def z_min_var(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) 
     score is 0, and one factor alone scores 1, both with a warning. A factor of which no two rows
     share a level is left out, with a warning. The batches do not depend on the codes; the order
     of the rows changes which are drawn. Votes to learn from and to test come from the same rows:
-    of few rows a level, even noise can be remembered and scores above chance.
+    of few rows per level, even noise can be remembered and scores above chance.
 
     ``"standard"``
         800 votes of 200 clips, and as many fresh ones to test. The scale of a code does not
@@ -123,7 +123,7 @@ def z_min_var(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) 
     seed
         Draws the clips.
     batch_size, train_points, test_points
-        Other sizes than the convention's: clips a vote, and votes.
+        Other sizes than the convention's: clips per vote, and votes.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def z_min_var(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) 
 @metric(
     Entry(
         "z_max_var", "Z-max variance", "Kim et al. 2019", "modularity",
-        "The code that a factor moves on its own is always the same one.",
+        "Varying one factor alone always moves the same code most.",
         "Several codes for one factor; noise codes win votes.",
     ),
     group="interventions",
@@ -176,7 +176,7 @@ def z_max_var(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) 
     seed
         Draws the clips.
     batch_size, train_points, test_points
-        Other sizes than the convention's: clips a vote, and votes.
+        Other sizes than the convention's: clips per vote, and votes.
 
     Raises
     ------

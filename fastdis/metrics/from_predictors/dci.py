@@ -200,7 +200,7 @@ def dci(
         of times as long. Not the paper's choice, but disentanglement_lib's and that of most
         published figures, and so the default.
     ``"random_forest"``
-        The paper's: 50 trees, all codes at every split, at least 20 rows a leaf.
+        The paper's: 50 trees, all codes at every split, at least 20 rows per leaf.
     ``"lasso"``
         The paper's: the weights of an L1-penalised regression of standardised codes without their
         signs, divided by their sum; for a categorical factor a logistic one, one level against the

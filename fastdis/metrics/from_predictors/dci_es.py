@@ -123,18 +123,18 @@ def _dci_es(evidence: Evidence) -> dict[str, Score]:
     ),
     Entry(
         "dci_es_disentanglement", "DCI-ES disentanglement", "Eastwood et al. 2023", "modularity",
-        "As DCI's, of the model that predicts best.",
-        "As DCI's.",
+        "Each code that helps the best probe to predict helps with one factor only.",
+        "A factor that several codes hold.",
     ),
     Entry(
         "dci_es_completeness", "DCI-ES completeness", "Eastwood et al. 2023", "compactness",
-        "As DCI's, of the model that predicts best.",
-        "As DCI's.",
+        "The best probe predicts each factor from one code only.",
+        "A code that holds two factors.",
     ),
     Entry(
         "dci_es_informativeness", "DCI-ES informativeness", "Eastwood et al. 2023", "explicitness",
-        "As DCI's, of the model that predicts best.",
-        "As DCI's.",
+        "The best probe predicts the factors from all codes together.",
+        "Where the factors are held, and how simply.",
     ),
     Entry(
         "dci_es_size", "DCI-ES size", "Eastwood et al. 2023",

@@ -94,7 +94,7 @@ def _mean_auc(labels: Labels, scores: Matrix) -> float:
 
 
 def _each_level(x: Matrix, labels: Labels, to_rank: Matrix) -> Matrix:
-    """Scores ``(N, L)`` of one classifier a level."""
+    """Scores ``(N, L)`` of one classifier per level."""
     levels = range(int(labels.max()) + 1)
     of_each = [
         logistic(x, (labels == level).astype(np.intp)).decision_function(to_rank)
@@ -110,7 +110,7 @@ def _softmax(x: Matrix, labels: Labels, to_rank: Matrix) -> Matrix:
 
 
 def _each_balanced(x: Matrix, labels: Labels) -> Matrix:
-    """The probabilities ``(N, L)`` of one balanced classifier a level, over their sum."""
+    """The probabilities ``(N, L)`` of one balanced classifier per level, over their sum."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.multiclass import OneVsRestClassifier
 

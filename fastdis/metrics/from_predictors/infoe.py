@@ -40,7 +40,9 @@ def _infoe(evidence: Evidence) -> Score:
     data = evidence.sample(ROWS)
     x, result = whitened(inputs(data.codes)), {}
     for target in targets(evidence, data, KEPT):
-        share, bias = _levels_told(x, target) if target.classified else _variance_told(x, target)
+        share, bias = (
+            _explained_entropy(x, target) if target.classified else _explained_variance(x, target)
+        )
         result[target.name] = share
         if bias > _LARGE_BIAS:
             evidence.note(
@@ -50,7 +52,7 @@ def _infoe(evidence: Evidence) -> Score:
     return mean_score(result)
 
 
-def _levels_told(x: Matrix, target: Target) -> tuple[float, float]:
+def _explained_entropy(x: Matrix, target: Target) -> tuple[float, float]:
     """The share of the entropy of the levels that a softmax explains, and what noise would."""
     labels = target.values
     frequency = np.bincount(labels) / len(labels)
@@ -60,7 +62,7 @@ def _levels_told(x: Matrix, target: Target) -> tuple[float, float]:
     return float(np.clip(1.0 - left / entropy, 0.0, 1.0)), noise / entropy
 
 
-def _variance_told(x: Matrix, target: Target) -> tuple[float, float]:
+def _explained_variance(x: Matrix, target: Target) -> tuple[float, float]:
     """R^2 of a linear regression, and what noise would reach."""
     from sklearn.linear_model import LinearRegression
 
@@ -71,8 +73,8 @@ def _variance_told(x: Matrix, target: Target) -> tuple[float, float]:
 @metric(
     Entry(
         "infoe", "InfoE", "Hsu et al. 2023", "explicitness",
-        "Linear models of the codes tell much of each factor's entropy.",
-        "Where factors are held; optimistic where rows are few, as models score their own rows.",
+        "Linear models of the codes explain much of each factor's entropy.",
+        "Where factors are held; optimistic where samples are few, as models fit them.",
     ),
     group="predictors",
     standard=_infoe,
@@ -99,7 +101,7 @@ def infoe(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> float:
     change nothing; with dead codes alone, the score is 0.
 
     The published code weights levels equally in the fit but not in the score, and stops after 100
-    steps from no weights. It is the same for levels of equal frequency, but for those steps. It
+    steps from no weights. It is the same for levels of equal frequency, except for those steps. It
     takes quantized codes as categories; here, codes are numbers.
 
     A constant factor is left out, and so is a discrete one without two levels that occur twice,

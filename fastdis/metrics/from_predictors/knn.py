@@ -114,9 +114,9 @@ def _knn_accuracy(
     drawn = replace(data, factors=data.factors[rows], codes=data.codes[rows])
     goals = targets(evidence, drawn, KEPT)
     if groups is None:
-        return _told(drawn.codes, goals, len(fitted), k)
+        return _accuracies(drawn.codes, goals, len(fitted), k)
     return {
-        name: _told(drawn.codes[:, columns], goals, len(fitted), k)
+        name: _accuracies(drawn.codes[:, columns], goals, len(fitted), k)
         for name, columns in chosen.items()
     }
 
@@ -149,7 +149,7 @@ def _parts(n: int, train: Any, seed: int) -> tuple[Rows, Rows]:
     mask = np.asarray(train)
     if mask.dtype != bool or mask.shape != (n,) or mask.all() or not mask.any():
         raise ValueError(
-            f"train takes {n} bools, one a row and some of either kind, got "
+            f"train takes {n} bools, one per row and some of either kind, got "
             f"{_validation.describe(train)}"
         )
     fitted, others = np.flatnonzero(mask), np.flatnonzero(~mask)
@@ -159,8 +159,8 @@ def _parts(n: int, train: Any, seed: int) -> tuple[Rows, Rows]:
     )
 
 
-def _told(codes: NDArray[Any], goals: list[Target], n: int, k: int) -> Score:
-    """How well the first ``n`` rows tell the others."""
+def _accuracies(codes: NDArray[Any], goals: list[Target], n: int, k: int) -> Score:
+    """How well neighbours among the first ``n`` rows predict the factors of the others."""
     from sklearn.neighbors import NearestNeighbors
 
     x = _space(codes)
@@ -213,7 +213,7 @@ def knn_accuracy(
 @metric(
     Entry(
         "knn_accuracy", "k-NN accuracy", "Cover & Hart 1967", "explicitness",
-        "Rows that are near each other in the codes agree in their factors.",
+        "Samples that are near each other in the codes agree in their factors.",
         "Where factors are held; depends on the codes' scale; guessing does not score 0.",
     ),
     group="predictors",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.conventions import counted_as
-from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._evidence import Evidence, constant_factors
 from fastdis.metrics._fits.single_code import (
     Labels,
     Matrix,
@@ -37,6 +37,7 @@ _MOST_LEVELS = 1000
 
 
 def _standard(evidence: Evidence) -> Score:
+    evidence.note(*constant_factors(evidence))
     data, varying = evidence.data, evidence.varying
     categorical = np.array([k for k in varying if data.kinds[k] == "categorical"], np.intp)
     matrix = np.zeros((len(data.names), data.codes.shape[1]))
@@ -78,6 +79,7 @@ def _published(evidence: Evidence) -> Score:
 
 
 def _lines(evidence: Evidence) -> Score:
+    evidence.note(*constant_factors(evidence))
     matrix = np.zeros((len(evidence.data.names), evidence.data.codes.shape[1]))
     matrix[evidence.varying] = r_squared(evidence.data)[evidence.varying]
     return _scored(evidence, matrix, np.zeros(len(matrix)))
@@ -105,6 +107,7 @@ def _with_second(codes: NDArray[Any]) -> NDArray[Any]:
 
 def _levelled(evidence: Evidence, data: Data) -> list[Labels]:
     """The levels of each varying factor; continuous ones, and those of too many, are cut."""
+    evidence.note(*constant_factors(evidence))
     kinds = list(data.kinds)
     for k in evidence.varying:
         if kinds[k] != "continuous" and labels_of(data.factors[:, k])[1] > _MOST_LEVELS:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Okabe and Ito (2008) without yellow, invisible on white.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
 MARKERS, DASHES = ("o", "s", "^", "D", "v"), ("-", "--", ":", "-.")
-PANEL = (3.3, 2.3)  # inches
+SUBPLOT = (3.3, 2.3)  # inches
 DODGE = 0.012  # of the axis between the error bars of neighbouring lines
 WIDE = 8.0  # the ratio of the ends of an axis from which on it is logarithmic
 MOST_TICKS = 7
@@ -117,7 +117,7 @@ def score_figure(results: SweepResults, subplots: Sequence[Subplot], score: Entr
 
     if not subplots:
         return _models_figure(results, score)
-    figure = Figure(figsize=(PANEL[0] * len(subplots), PANEL[1]), dpi=190, layout="constrained")
+    figure = Figure(figsize=(SUBPLOT[0] * len(subplots), SUBPLOT[1]), dpi=190, layout="constrained")
     every = figure.subplots(1, len(subplots), sharey=True, squeeze=False)[0]
     for axes, subplot in zip(every, subplots, strict=True):
         values = sorted({x for line in subplot.lines for x, _ in line.points})
@@ -190,7 +190,7 @@ def _models_figure(results: SweepResults, score: Entry) -> str:
     from matplotlib.figure import Figure
 
     shown = [each for each in results.summary if score.name in each.values]
-    figure = Figure(figsize=(PANEL[0], 0.5 + 0.24 * len(shown)), dpi=190, layout="constrained")
+    figure = Figure(figsize=(SUBPLOT[0], 0.5 + 0.24 * len(shown)), dpi=190, layout="constrained")
     axes = figure.add_subplot()
     for place, each in enumerate(shown):
         spread = each.values[score.name]

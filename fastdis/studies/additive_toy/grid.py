@@ -1,4 +1,4 @@
-"""The additive toy study's grid: which network on which representation of which sounds.
+"""The additive toy study's grid: networks, representations, sounds and sizes.
 
 The report is that of :mod:`fastdis.datasets.additive_toy`.
 """
@@ -32,7 +32,7 @@ class System:
 
     @property
     def title(self) -> str:
-        """As it stands in tables."""
+        """Its name in tables."""
         shown = {"cqt": "CQT"}.get(self.representation, self.representation)
         return f"{MODELS[self.model]}, {shown}{ORDERS[self.options.get('flatten', 'row')]}"
 
@@ -45,7 +45,7 @@ MODELS = {
     "conv1d_dilated": "dilated 1-D CNN",
 }
 ORDERS = {"row": "", "column": " by column", "hilbert": " by Hilbert's curve"}
-# What the report tried or proposed, and beside it what its questions need for an answer.
+# What the report tried or proposed, and what its questions need for an answer.
 SYSTEMS = {
     "mlp-spectrogram": System("spectrogram", "mlp"),
     "mlp-spectrogram-hilbert": System("spectrogram", "mlp", {"flatten": "hilbert"}),
@@ -64,14 +64,14 @@ SYSTEMS = {
 }
 # The report's own: its first net, its redesigned one, its best one, and the two it proposed.
 THEIRS = ("mlp-spectrogram", "cnn-cqt", "rnn-cqt", "conv1d-waveform", "dilated-waveform")
-# Of images: the networks above, on pixels.
+# The networks above, on the pixels of images.
 IMAGE_SYSTEMS = {
     "mlp-images": System("pixels", "mlp"),
     "cnn-images": System("pixels", "cnn", {"channels": (8, 16)}),
     "rnn-images": System("pixels", "attention_rnn"),
     "conv1d-images": System("pixels", "conv1d"),
 }
-# What does not vary. The report left noise out, and the distribution of harmonics with it.
+# Which factors are fixed. The report left out the noise and the choice of harmonics.
 REPORTED, CLEAN, DECAY, NOISE, ALL = "as reported", "clean", "decay", "noise", "noise and decay"
 CONDITIONS: dict[str, dict[str, Any]] = {
     REPORTED: {"snr_db": math.inf, "decay": 0.0, "harmonics": "all"},
@@ -98,7 +98,7 @@ PRESETS = {"quick": Preset(clips=2000, epochs=7), "paper": Preset(clips=20000, e
 
 @dataclass(frozen=True)
 class Group:
-    """The models of a system on the sounds of a condition, one for each beta."""
+    """The models of a system on the sounds of a condition, one per beta."""
 
     system: str
     condition: str
@@ -106,7 +106,7 @@ class Group:
 
     @property
     def label(self) -> str:
-        """As a folder's name."""
+        """The name of its folder."""
         return f"{self.condition.replace(' ', '-')}/{self.system}/latent_dim={self.latent_dim}"
 
     @property
@@ -116,7 +116,7 @@ class Group:
 
 
 def groups() -> list[Group]:
-    """The whole grid: the report's systems everywhere, the others on the two ends."""
+    """The whole grid: the report's systems in all conditions, the others in ``ENDS``."""
     found = [Group(system, REPORTED) for system in THEIRS]
     for condition in (CLEAN, DECAY, NOISE, ALL):
         found += [Group(name, condition) for name in (SYSTEMS if condition in ENDS else THEIRS)]

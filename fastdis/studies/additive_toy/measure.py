@@ -1,7 +1,7 @@
-"""The cells of the additive toy study: trained three betas at a time, measured, kept as rows.
+"""The cells of the additive toy study: trained for all betas at once, measured, kept as rows.
 
 Shares of variance are of clips held out from training, against the mean feature of all clips: a
-network that gives back that one picture for every clip scores 0.
+network that gives that mean image for every clip scores 0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from fastdis import _files, datasets, metrics, models, objectives, training
 from fastdis.datasets.representations import DYNAMIC_RANGE_DB
 from fastdis.studies.additive_toy.grid import BETAS, IMAGES, LEARNING_RATE, NATS, Group
-from fastdis.studies.recipe import PLAIN
 from fastdis.training.batches import split
 from fastdis.training.run_folder import folder_name
 
@@ -26,9 +25,9 @@ Row = dict[str, Any]
 Array = NDArray[np.float32]
 
 ROWS = "rows.json"
-# The panel without what takes seconds a model: boosted trees, and interventions.
+# The panel without what takes seconds per model: boosted trees, and interventions.
 QUICK = ("mig", "dcimig", "modularity", "sap", "knn_accuracy", "probe")
-ACTIVE = 0.01  # variance of a code's mean over the clips, from which on it is in use
+ACTIVE = 0.01  # variance of a code's mean over the clips, above which the code is active
 # A bin belongs to a partial from half a semitone below it to half a semitone above.
 _HALF_SEMITONE = 2 ** (1 / 24)
 _DRAWS = 8  # of the noise, half of them for each mean
@@ -37,20 +36,20 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set as the cells see it.
+    """A data set as networks see it, and what the factors determine of its features.
 
     Attributes
     ----------
     source
-        As it is made.
+        The data set itself.
     dataset
-        Its features standardised, as networks see them, and kept.
+        The same with standardised features, in memory.
     scale
-        What they were divided by.
+        What the features were divided by.
     expected
-        What the factors determine, twice: means over other draws of the noise, each over draws of
-        its own, so that a product of the two has no share of the noise. Not the features of the
-        clean sound, which has no noise floor: in decibels those are far from any noisy clip's.
+        What the factors determine, twice: means over other draws of the noise, each over its own
+        draws, so that the noise cancels in a product of the two. Not the features of the clean
+        sound: it has no noise floor, so in decibels it is far from any noisy clip.
     """
 
     source: Any
@@ -60,30 +59,30 @@ class Prepared:
 
     @property
     def features(self) -> Array:
-        """Of all clips."""
+        """The standardised features of all clips."""
         return self.dataset.array
 
     @property
     def variance(self) -> float:
-        """Of the likelihood: all that can be explained beyond the mean is worth ``NATS``."""
+        """Of the likelihood: what the factors determine beyond the mean is worth ``NATS``."""
         mean = self.features.mean(axis=0)
         return _square(*self.expected, mean) / (len(self.features) * 2.0 * NATS)
 
 
 def standardised(dataset: datasets.Dataset) -> tuple[datasets.InMemory, datasets.Standardised]:
-    """The data set as networks see it, every feature computed once; and what standardises it."""
+    """The data set with standardised features in memory, and the set that standardises them."""
     seen = datasets.Standardised(dataset.in_memory())
     return seen.in_memory(), seen
 
 
 def prepared(dataset: Any) -> Prepared:
-    """Every feature computed once; several times where there is noise."""
+    """Compute every feature once, and with several draws of the noise if there is any."""
     kept, seen = standardised(dataset)
     if "snr_db" not in dataset.space.names:
         return Prepared(dataset, kept, seen.scale, (kept.array, kept.array))
     one, other = np.zeros_like(kept.array), np.zeros_like(kept.array)
     rows, table = np.arange(len(dataset)), dataset.table()
-    for draw in range(1, 1 + _DRAWS, 2):  # 0 is the clips' own
+    for draw in range(1, 1 + _DRAWS, 2):  # draw 0 is that of the clips
         one += seen.standardise(dataset.features_at(table, rows, draw=draw))
         other += seen.standardise(dataset.features_at(table, rows, draw=draw + 1))
     for half in (one, other):
@@ -95,10 +94,10 @@ def make(
     groups: Sequence[Group], data: Prepared, folder: Path, *, epochs: int, batch_size: int,
     seed: int, device: str, keep: bool,
 ) -> None:  # fmt: skip
-    """Train and measure the models of groups with one data set and one size of the code, in step.
+    """Train concurrently, then measure, models of one data set and one code size.
 
-    Those whose rows are there are left out. ``keep`` their weights, in run folders: of all of them
-    it would be gigabytes.
+    Groups with rows in the folder are skipped. ``keep`` keeps the weights in run folders: for the
+    whole grid they would be gigabytes.
     """
     groups = [group for group in groups if not (folder / group.label / ROWS).exists()]
     if not groups:
@@ -115,7 +114,7 @@ def make(
         data.dataset,
         training.TrainConfig(
             epochs=epochs, batch_size=batch_size, learning_rate=LEARNING_RATE, device=device,
-            progress=False, path=str(folder) if keep else None, **PLAIN,
+            progress=False, path=str(folder) if keep else None,
         ),
         seeds=[seed], grid={"beta": list(BETAS)}, engine="threads",
     )  # fmt: skip
@@ -128,18 +127,18 @@ def make(
 
 
 def read(folder: Path, group: Group) -> list[Row]:
-    """The rows of a group that was made before."""
+    """The rows of a finished group."""
     rows: list[Row] = _files.read_json(folder / group.label / ROWS, "a group's rows")
     return rows
 
 
 def run_folder(folder: Path, group: Group, beta: float, seed: int) -> Path:
-    """Where the model of a cell is kept."""
+    """The run folder of a cell's model."""
     return folder / group.label / folder_name({"beta": beta, "seed": seed})
 
 
 def measure(group: Group, beta: float, result: training.TrainResult, data: Prepared) -> Row:
-    """What is known of one model, as plain values."""
+    """The measurements of one model, as plain values."""
     model, dataset = result.model, data.dataset
     codes = training.encode(model, dataset, np.arange(len(dataset)))
     held_out = split(len(dataset), result.config.validation, result.config.split_seed)[1]
@@ -161,29 +160,29 @@ def measure(group: Group, beta: float, result: training.TrainResult, data: Prepa
 
 
 def explained(one: Array, other: Array, x_hat: Array, mean: Array) -> float:
-    """The share of the variance of features, given twice, that a reconstruction explains.
+    """The share of the variance that a reconstruction explains, of features given twice.
 
-    1 - sum (x - x_hat)(x' - x_hat) / sum (x - mean)(x' - mean), x and x' with noises of their own.
+    1 - sum (x - x_hat)(x' - x_hat) / sum (x - mean)(x' - mean), with independent noise in x and x'.
     """
     return 1.0 - _square(one, other, x_hat) / _square(one, other, mean)
 
 
 def _square(one: Array, other: Array, x_hat: Array, where: Any = True) -> float:
-    """The sum of squared errors, but for what the noises of the two add to it."""
+    """The sum of squared errors, without what the independent noise of the two would add."""
     error = (one - x_hat).astype(np.float64) * (other - x_hat)
     return float(error.sum(where=where))
 
 
 def _scores(codes: tuple[Array, Array], dataset: datasets.InMemory) -> Row:
-    """What the codes tell of the factors; and what the same codes do, dealt to other clips."""
-    dealt = tuple(part[np.random.default_rng(0).permutation(len(part))] for part in codes)
+    """Scores of the codes; and of the same codes permuted across clips, as the chance level."""
+    permuted = tuple(part[np.random.default_rng(0).permutation(len(part))] for part in codes)
     information = metrics.code_information(codes, dataset)
     return {
         "scores": dict(metrics.panel(codes, dataset, metrics=QUICK)),
-        "chance": dict(metrics.panel(dealt, dataset, metrics=["probe"])),
+        "chance": dict(metrics.panel(permuted, dataset, metrics=["probe"])),
         "names": list(dataset.space.names),
         "information": information.max(axis=1).tolist(),
-        "chance_information": metrics.code_information(dealt, dataset).max(axis=1).tolist(),
+        "chance_information": metrics.code_information(permuted, dataset).max(axis=1).tolist(),
         "carriers": information.argmax(axis=1).tolist(),
         "gaps": _gaps(information).tolist(),
         "holds": information.argmax(axis=0).tolist(),
@@ -192,9 +191,9 @@ def _scores(codes: tuple[Array, Array], dataset: datasets.InMemory) -> Row:
 
 
 def _decoded(model: Any, mean: Array, logvar: Array) -> Array:
-    """Features of a code drawn for each clip, in batches.
+    """Features decoded from a sampled code of each clip, in batches.
 
-    Drawn, as the loss has it: a decoder whose codes are nearly closed never sees their means.
+    Sampled, as in the loss: a decoder of nearly collapsed codes has never seen their means.
     """
     noise = np.random.default_rng(0).standard_normal(mean.shape, np.float32)
     codes = mean + noise * np.exp(0.5 * logvar)
@@ -208,7 +207,7 @@ def _decoded(model: Any, mean: Array, logvar: Array) -> Array:
 
 
 def _gaps(information: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much more of each factor its best code holds than the second best; MIG is their mean."""
+    """Mutual information of each factor with its best code minus the second; MIG is the mean."""
     best = np.sort(information, axis=1)[:, ::-1]
     gaps: NDArray[np.float64] = best[:, 0] - (best[:, 1] if best.shape[1] > 1 else 0.0)
     return gaps
@@ -217,9 +216,9 @@ def _gaps(information: NDArray[np.float64]) -> NDArray[np.float64]:
 def _errors(
     group: Group, data: Prepared, rows: NDArray[np.int64], x_hat: Array, mean: Array
 ) -> Row:  # fmt: skip
-    """Root mean square errors in dB, of the model's pictures and of the mean picture for all.
+    """Root mean square errors in dB, of the model and of the mean image.
 
-    By decay; and for the CQT in the bins of a clip's lowest partial, and of its others.
+    By decay rate; for the CQT also in the bins of a clip's lowest partial, and of its others.
     """
     if group.condition == IMAGES or group.of.representation == "waveform":
         return {}
@@ -246,7 +245,7 @@ def _errors(
 def _partial_bins(
     toy: datasets.AdditiveToy, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which bins of the CQT ``(B, 1, F, 1)`` hold a clip's lowest partial, which another one."""
+    """Masks ``(B, 1, F, 1)``: the CQT bins of a clip's lowest partial, and of its others."""
     partials = toy.partials(rows)
     ratio = partials.frequency[:, :, None] / toy.frequencies
     near = (ratio < _HALF_SEMITONE) & (ratio >= 1.0 / _HALF_SEMITONE)

@@ -1,10 +1,10 @@
-"""A sweep: objectives x their options x latent sizes x seeds, to one table and one report page.
+"""Sweeps: objectives x their options x latent sizes x seeds, in one table and one report page.
 
-What to sweep stands in a YAML file::
+A YAML file says what to sweep::
 
     dataset: {name: SynTone, variant: sound, num_freqs: 30, num_amps: 8}  # or a path
     model: conv3
-    protocol: sound            # of the objectives; by default the data set's own
+    protocol: sound            # of the objectives; by default that of the data set
     objectives:
       - vae
       - {name: beta_vae, beta: [1, 4, 16]}         # any option may be a list
@@ -16,14 +16,14 @@ What to sweep stands in a YAML file::
     epochs: 16                 # and anything else that a fastdis.TrainConfig takes
     batch_size: 16
 
-Cells that differ in seeds and in weights of terms alone are trained in step by
-:func:`fastdis.training.train_many`, and FactorVAE gets twice the epochs and batch, as in the other
-studies. Each cell is a run folder below ``cells``; finished ones are left as they are when the
-sweep is run again. In the folder of a sweep, cells may be added, and epochs where the learning
-rate is constant; metrics and bootstrap may change. Anything else is another sweep.
+Cells that differ only in seeds and in weights of terms are trained concurrently by
+:func:`fastdis.training.train_many`; FactorVAE gets twice the epochs and batch size, as in the other
+studies. Each cell is a run folder below ``cells``. When a sweep is run again, finished cells are
+kept; cells may be added, epochs too if the learning rate is constant, and metrics and bootstrap may
+change. Any other change needs another folder.
 
-``results.json`` holds a row a cell and a summary over seeds, ``results.csv`` and ``summary.csv``
-the same as tables.
+``results.json`` holds one row per cell and a summary over seeds, ``results.csv`` and
+``summary.csv`` the same as tables.
 """
 
 from fastdis.studies.sweep.sweep import ENGINES, SWEEP, run

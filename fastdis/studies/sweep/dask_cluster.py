@@ -1,8 +1,8 @@
-"""The cells of a sweep on a Dask cluster: a task a cell, made in a folder that all workers share.
+"""The cells of a sweep on a Dask cluster: one task per cell, in a folder that all workers share.
 
-A worker process makes one cell at a time, on as many threads as it has: torch's generator, by which
-weights are drawn, is the process's. Signals never reach a task: a worker that is stopped leaves its
-last checkpoint, from which the next one goes on.
+A worker process trains one cell at a time, on all its threads, because all threads of a process
+share torch's generator, which draws the weights. Signals never reach a task: a worker that is
+stopped leaves its last checkpoint, from which the next one resumes.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import torch
 
 from fastdis import datasets
 from fastdis._threads import get_num_threads, set_num_threads
-from fastdis.studies.sweep.cells import Row, Workplace, failed, make
-from fastdis.studies.sweep.plan import Cell, Settings
+from fastdis.studies.sweep.cells import Row, SweepContext, failed, make
+from fastdis.studies.sweep.plan import SweepCell, SweepSettings
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
-_RETRIES = 2  # of a task that raises; one whose worker is lost is given to another by itself
+_RETRIES = 2  # of a task that raises; Dask itself reschedules a task whose worker is lost
 _WAIT = 1.0  # seconds between two looks at a folder that another process writes to
 
 _alone = threading.Lock()
-_kept: list[tuple[Settings, datasets.Dataset]] = []  # the data set of the cell before
+_kept: list[tuple[SweepSettings, datasets.Dataset]] = []  # of the previous cell
 
 
 def address(scheduler: str | None) -> str:
@@ -53,9 +53,9 @@ def address(scheduler: str | None) -> str:
 
 
 def make_on_cluster(
-    place: Workplace, cells: Sequence[Cell], scheduler: str
-) -> Iterator[tuple[Cell, Row]]:
-    """Rows as they come; a task that raised three times is a row with its error.
+    context: SweepContext, cells: Sequence[SweepCell], scheduler: str
+) -> Iterator[tuple[SweepCell, Row]]:
+    """Rows in the order in which tasks end; a task that raised three times is a row with its error.
 
     Raises
     ------
@@ -66,20 +66,20 @@ def make_on_cluster(
 
     with Client(scheduler, set_as_default=False) as client:  # type: ignore[no-untyped-call]
         futures = {
-            client.submit(make_one, place, cell, retries=_RETRIES, pure=False): cell
+            client.submit(make_one, context, cell, retries=_RETRIES, pure=False): cell
             for cell in cells
         }
         try:
             for future in as_completed(list(futures), loop=client.loop):  # type: ignore[no-untyped-call]
                 yield futures[future], _result(future, futures[future], scheduler)
-        finally:  # what a worker is at, it ends
+        finally:  # a task that has started runs to its end
             client.cancel(list(futures))
 
 
-def _result(future: Any, cell: Cell, scheduler: str) -> Row:
+def _result(future: Any, cell: SweepCell, scheduler: str) -> Row:
     if future.cancelled():
         raise ConnectionError(
-            f"the scheduler at {scheduler} has gone; the same command goes on from what was made"
+            f"the scheduler at {scheduler} has gone; the same command resumes the sweep"
         )
     error = future.exception()
     row: Row = (
@@ -88,32 +88,32 @@ def _result(future: Any, cell: Cell, scheduler: str) -> Row:
     return row
 
 
-def make_one(place: Workplace, cell: Cell) -> Row:
-    """A worker's task. Waits where one that was given up is still at the same cell."""
+def make_one(context: SweepContext, cell: SweepCell) -> Row:
+    """A worker's task. Waits while another process still writes to the folder of the cell."""
     from distributed import get_worker
 
     with _alone, _on_threads(get_worker().state.nthreads):
         while True:
-            row = place.recorded(cell)
+            row = context.recorded(cell)
             if row is not None and row["error"] is None:
                 return row
             try:
-                return next(make(place, [cell], _dataset(place)))[1]
+                return next(make(context, [cell], _dataset(context)))[1]
             except BlockingIOError:
                 time.sleep(_WAIT)
 
 
-def _dataset(place: Workplace) -> datasets.Dataset:
-    """Built here, once for all cells in turn."""
-    if not _kept or _kept[0][0].dataset != place.settings.dataset:
+def _dataset(context: SweepContext) -> datasets.Dataset:
+    """The data set, kept for the next cell of this worker."""
+    if not _kept or _kept[0][0].dataset != context.settings.dataset:
         _kept.clear()  # before there are two
-        _kept.append((place.settings, place.dataset()))
+        _kept.append((context.settings, context.dataset()))
     return _kept[0][1]
 
 
 @contextmanager
 def _on_threads(at_most: int) -> Iterator[None]:
-    """Torch and the kernels on the worker's threads, or on fewer if fewer were set."""
+    """Run torch and the kernels on the worker's threads, or on fewer if fewer were set."""
     before = get_num_threads(), torch.get_num_threads()
     threads = min(at_most, before[0])
     set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""What a sweep is asked for: a YAML file, checked whole before anything is trained, as cells."""
+"""The plan of a sweep: a YAML file as cells, checked as a whole before anything is trained."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from typing import Any
 from fastdis import _files, _validation, datasets, models, objectives, training
 from fastdis.datasets import registry
 from fastdis.metrics.evaluation import names_of
-from fastdis.studies.recipe import alike
-from fastdis.training.batches import clips_of
+from fastdis.training.batches import plan_batches
+from fastdis.training.per_objective import equal_budget
 from fastdis.training.run_folder import folder_name
 
-# Of a TrainConfig, what a sweep sets by itself or what is said where it is run.
+# Options of a TrainConfig that a sweep sets itself, or that its caller sets.
 _SET_ELSEWHERE = ("seed", "path", "progress", "device")
 _TRAINING = [each.name for each in fields(training.TrainConfig) if each.name not in _SET_ELSEWHERE]
 _KEYS = (
     "dataset", "model", "protocol", "objectives", "latent_dim", "seeds", "metrics", "bootstrap",
     *_TRAINING,
 )  # fmt: skip
-# Quick ones, of which each asks something else; DCI is three.
+# Fast metrics, each of another property; DCI has three scores.
 METRICS = ("mig", "dci", "modularity", "sap", "jemmig")
-# 1e-3 and 1e3 are text by the letter of YAML 1.1, which wants 1.0e-3.
+# YAML 1.1 reads 1e-3 and 1e3 as text: its numbers need a dot, as 1.0e-3.
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 @dataclass(frozen=True)
-class Cell:
+class SweepCell:
     """One model to train and score.
 
     Attributes
     ----------
     objective, options
-        Its name, and those of its options that were written down, by name.
+        The objective's name, and those of its options that the file names.
     weights
-        Which of them are buffers, in which models that are trained in one step may differ.
+        The options that are buffers, in which concurrently trained models may differ.
     latent_dim, seed
         Of the model.
     """
@@ -51,22 +51,22 @@ class Cell:
 
     @property
     def group(self) -> str:
-        """What it shares with the cells that it may be trained with, as a folder's name."""
+        """The folder of all cells that may be trained concurrently with this one."""
         apart = {key: value for key, value in self.options.items() if key not in self.weights}
         return "_".join([self.objective, folder_name({**apart, "latent_dim": self.latent_dim})])
 
     @property
     def label(self) -> str:
-        """The whole of it: its folder below ``cells``, as ``train_many`` names it."""
+        """The cell's folder below ``cells``, as ``train_many`` names it."""
         own = {**{key: self.options[key] for key in self.weights}, "seed": self.seed}
         return f"{self.group}/{folder_name(own)}"
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What all cells of a sweep share, in plain values.
+class SweepSettings:
+    """What all cells of a sweep share, as plain values.
 
-    ``config`` holds choices of a TrainConfig, its epochs and batch those of all but FactorVAE.
+    ``config`` holds options of a TrainConfig; FactorVAE takes twice its epochs and batch size.
     """
 
     dataset: dict[str, Any]
@@ -77,71 +77,71 @@ class Settings:
     bootstrap: int
 
     def train_config(self, objective: str, **where: Any) -> training.TrainConfig:
-        """How the models of an objective are trained."""
-        sizes = alike(objective, self.config["epochs"], self.config["batch_size"])
+        """The training options of an objective's models."""
+        sizes = equal_budget(objective, self.config["epochs"], self.config["batch_size"])
         return training.TrainConfig(**{**self.config, **sizes, **where})
 
-    def objective(self, cell: Cell) -> objectives.Objective:
-        """A cell's."""
+    def objective(self, cell: SweepCell) -> objectives.Objective:
+        """The objective of a cell."""
         return objectives.build(cell.objective, protocol=self.protocol, **cell.options)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A sweep: its settings, its cells, and the text of them all."""
+class SweepPlan:
+    """A sweep: its settings, its cells, and the text of its YAML file."""
 
-    settings: Settings
-    cells: list[Cell]
+    settings: SweepSettings
+    cells: list[SweepCell]
     text: str
 
 
-def plan(asked: str | Path | Mapping[str, Any]) -> Plan:
-    """A sweep from its YAML file, or from what such a file holds.
+def plan(asked: str | Path | Mapping[str, Any]) -> SweepPlan:
+    """The plan of a sweep from its YAML file, or from a mapping of what the file holds.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file, or no such data set.
     TypeError, ValueError
-        If a key, an option or a value is unknown (the error names the near miss), a cell is asked
-        for twice, or a model does not fit the data set or a batch the clips.
+        If a key, an option or a value is unknown (the error names the near miss), a cell occurs
+        twice, or a model does not fit the data set or a batch the clips.
     """
     import yaml
 
-    told = _numbers(asked if isinstance(asked, Mapping) else _read(asked))
-    for key in told:
+    given = _numbers(asked if isinstance(asked, Mapping) else _read(asked))
+    for key in given:
         _validation.choice("a sweep's key", key, _KEYS)
-    dataset, protocol = _dataset(told.get("dataset", {"name": "SynTone"}), told.get("protocol"))
-    config = training.TrainConfig(**{key: told[key] for key in _TRAINING if key in told}, path="")
-    settings = Settings(
+    dataset, protocol = _dataset(given.get("dataset", {"name": "SynTone"}), given.get("protocol"))
+    config = training.TrainConfig(**{key: given[key] for key in _TRAINING if key in given}, path="")
+    settings = SweepSettings(
         dataset.options(),
-        _validation.choice("model", told.get("model", "conv3"), models.names()),
+        _validation.choice("model", given.get("model", "conv3"), models.names()),
         protocol,
         {key: value for key, value in asdict(config).items() if key in _TRAINING},
-        names_of(told.get("metrics", METRICS)),
-        _resamples(told.get("bootstrap", 0)),
+        names_of(given.get("metrics", METRICS)),
+        _resamples(given.get("bootstrap", 0)),
     )
-    cells = list(_cells(told, settings))
+    cells = list(_cells(given, settings))
     _check_each_once(cells, settings)
     _check_each_fits(cells, settings, dataset)
     text = yaml.safe_dump(
-        dict(told), sort_keys=False, allow_unicode=True, default_flow_style=None
+        dict(given), sort_keys=False, allow_unicode=True, default_flow_style=None
     )  # fmt: skip
-    return Plan(settings, cells, text)
+    return SweepPlan(settings, cells, text)
 
 
 def _read(path: str | Path) -> dict[str, Any]:
     import yaml
 
     with _files.reading(path, "a YAML file of a sweep", (yaml.YAMLError,)):
-        told = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(told, dict):
-        raise ValueError(f"{path} takes a mapping of keys, got {_validation.describe(told)}")
-    return told
+        options = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(options, dict):
+        raise ValueError(f"{path} takes a mapping of keys, got {_validation.describe(options)}")
+    return options
 
 
 def _numbers(value: Any) -> Any:
-    """Texts such as ``1e-3`` as the numbers that were meant, however deep."""
+    """Texts such as ``1e-3`` as numbers, at any depth."""
     if isinstance(value, Mapping):
         return {key: _numbers(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -149,46 +149,46 @@ def _numbers(value: Any) -> Any:
     return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
 
 
-def _dataset(told: Any, protocol: str | None) -> tuple[datasets.Dataset, str]:
-    """The data set and the protocol, which is by default its own."""
-    if isinstance(told, str):  # workers may stand in another folder
-        return registry.open_stored(str(Path(told).resolve()), protocol)
-    if not isinstance(told, Mapping) or "name" not in told:
-        got = _validation.describe(told)
+def _dataset(given: Any, protocol: str | None) -> tuple[datasets.Dataset, str]:
+    """The data set and the protocol, by default that of the data set."""
+    if isinstance(given, str):  # workers may run in another folder
+        return registry.open_stored(str(Path(given).resolve()), protocol)
+    if not isinstance(given, Mapping) or "name" not in given:
+        got = _validation.describe(given)
         raise TypeError(f"dataset takes a path, or a mapping with a name, got {got}")
     try:
-        known = datasets.build({"name": told["name"]}).options()
-    except TypeError:  # nothing is stored under no path
-        got = _validation.describe(told)
+        known = datasets.build({"name": given["name"]}).options()
+    except TypeError:  # a stored set needs a path
+        got = _validation.describe(given)
         raise ValueError(f"dataset takes the path of a stored set by itself, got {got}") from None
-    for key in told:
-        _validation.choice(f"options of data set {told['name']!r}", key, known)
-    protocol = _validation.protocol("protocol", protocol or told.get("variant", "corrected"))
+    for key in given:
+        _validation.choice(f"options of data set {given['name']!r}", key, known)
+    protocol = _validation.protocol("protocol", protocol or given.get("variant", "corrected"))
     variant = {"variant": protocol} if "variant" in known else {}
-    return datasets.build({**variant, **told}), protocol
+    return datasets.build({**variant, **given}), protocol
 
 
-def _cells(told: Mapping[str, Any], settings: Settings) -> Iterator[Cell]:
-    seeds = _seeds(told.get("seeds", 1))
+def _cells(asked: Mapping[str, Any], settings: SweepSettings) -> Iterator[SweepCell]:
+    seeds = _seeds(asked.get("seeds", 1))
     sizes = [
-        _validation.integer("latent_dim", size) for size in _values("latent_dim", told, default=8)
+        _validation.integer("latent_dim", size) for size in _values("latent_dim", asked, default=8)
     ]
-    for name, options in _objectives(told.get("objectives", [])):
+    for name, options in _objectives(asked.get("objectives", [])):
         for size, each in itertools.product(sizes, _combinations(name, options)):
             built = objectives.build(name, protocol=settings.protocol, **each)
-            # As the objective keeps them: 4 and 4.0 are one folder, in whatever order.
+            # As the objective keeps them, sorted: 4 and 4.0 are one folder, in any order.
             kept = {key: built.options[key] for key in sorted(each)}
             weights = tuple(kept.keys() & dict(built.named_buffers()).keys())
-            yield from (Cell(name, kept, tuple(sorted(weights)), size, seed) for seed in seeds)
+            yield from (SweepCell(name, kept, tuple(sorted(weights)), size, seed) for seed in seeds)
 
 
-def _objectives(told: Any) -> list[tuple[str, dict[str, Any]]]:
+def _objectives(given: Any) -> list[tuple[str, dict[str, Any]]]:
     """Names, each with its options."""
-    if not isinstance(told, list) or not told:
-        got = _validation.describe(told)
+    if not isinstance(given, list) or not given:
+        got = _validation.describe(given)
         raise TypeError(f"objectives takes a list of names, or of mappings with one, got {got}")
     found = []
-    for number, each in enumerate(told):
+    for number, each in enumerate(given):
         if isinstance(each, Mapping) and "name" in each:
             name, options = each["name"], {k: v for k, v in each.items() if k != "name"}
         elif isinstance(each, Mapping):
@@ -205,9 +205,11 @@ def _combinations(name: str, options: Mapping[str, Any]) -> Iterator[dict[str, A
     return (dict(zip(options, each, strict=True)) for each in itertools.product(*lists))
 
 
-def _values(key: str, told: Mapping[str, Any], where: str = "", default: Any = None) -> list[Any]:
+def _values(
+    key: str, options: Mapping[str, Any], where: str = "", default: Any = None
+) -> list[Any]:
     """One value or a list of them, as a list."""
-    given = told.get(key, default)
+    given = options.get(key, default)
     values = given if isinstance(given, list) else [given]
     if not values or any(value in values[:i] for i, value in enumerate(values)):
         got = _validation.describe(given)
@@ -215,22 +217,22 @@ def _values(key: str, told: Mapping[str, Any], where: str = "", default: Any = N
     return values
 
 
-def _seeds(told: Any) -> list[int]:
-    """``5`` is the five from 0 to 4; a list is itself."""
-    if not isinstance(told, list):
-        return list(range(_validation.integer("seeds", told)))
-    listed = _values("seeds", {"seeds": told})
+def _seeds(given: Any) -> list[int]:
+    """``5`` stands for the seeds 0 to 4; a list for its own."""
+    if not isinstance(given, list):
+        return list(range(_validation.integer("seeds", given)))
+    listed = _values("seeds", {"seeds": given})
     return [_validation.integer("seeds", seed, 0, 2**32 - 1) for seed in listed]
 
 
-def _resamples(told: Any) -> int:
-    if _validation.integer("bootstrap", told, 0) == 1:
+def _resamples(given: Any) -> int:
+    if _validation.integer("bootstrap", given, 0) == 1:
         raise ValueError("bootstrap takes 0 or at least 2 resamples, got 1")
-    return int(told)
+    return int(given)
 
 
-def _check_each_once(cells: Sequence[Cell], settings: Settings) -> None:
-    """By all options, whether they were written down or not."""
+def _check_each_once(cells: Sequence[SweepCell], settings: SweepSettings) -> None:
+    """Compare cells by all options of their objectives, named in the file or not."""
     seen: dict[tuple[Any, ...], str] = {}
     for cell in cells:
         options = settings.objective(cell).options
@@ -243,9 +245,9 @@ def _check_each_once(cells: Sequence[Cell], settings: Settings) -> None:
 
 
 def _check_each_fits(
-    cells: Sequence[Cell], settings: Settings, dataset: datasets.Dataset
+    cells: Sequence[SweepCell], settings: SweepSettings, dataset: datasets.Dataset
 ) -> None:  # fmt: skip
     for cell in {cell.group: cell for cell in cells}.values():
         model = models.build(settings.model, cell.latent_dim, dataset.feature_shape, seed=0)
         config = settings.train_config(cell.objective, path="")
-        clips_of(model, settings.objective(cell), dataset, config, 1)
+        plan_batches(model, settings.objective(cell), dataset, config, 1)

@@ -11,12 +11,13 @@ from typing import Any
 from fastdis import _files, _validation, objectives, training
 from fastdis.reports.sweep.results import SweepResults, write_tables
 from fastdis.studies.sweep import dask_cluster
-from fastdis.studies.sweep.cells import Row, Workplace, make
-from fastdis.studies.sweep.plan import Cell, Plan, plan
+from fastdis.studies.sweep.cells import Row, SweepContext, make
+from fastdis.studies.sweep.plan import SweepCell, SweepPlan, plan
+from fastdis.training.config import with_tune
 
 SWEEP = "sweep.json"
 ENGINES = ("process", "dask")
-# What of a sweep.json may change.
+# Keys of a sweep.json that may change.
 _FREE = ("metrics", "bootstrap", "tensorboard")
 
 
@@ -25,10 +26,10 @@ def run(
     scheduler: str | None = None, device: str = "cpu", progress: bool = True,
     say: Callable[[str], None] = print,
 ) -> SweepResults:  # fmt: skip
-    """Train and score every cell that is not finished; write the tables; goes on where it stopped.
+    """Train and score every cell that is not finished, and write the tables.
 
-    A cell that fails, as by a loss that is not finite, is a row with its error, and the others go
-    on; the next run of the sweep tries it again.
+    A later call resumes a sweep that was stopped. A cell that fails, for instance by a loss that is
+    not finite, is a row with its error, and the others continue; the next call tries it again.
 
     Parameters
     ----------
@@ -37,15 +38,15 @@ def run(
     path
         The sweep's folder.
     engine
-        ``"process"``: here, models in step. ``"dask"``: a cell a task on an existing Dask cluster,
-        whose workers see ``path``, and the data set if it is one on disk, under the same names. A
-        worker process makes one cell at a time on all its threads.
+        ``"process"``: in this process, several models concurrently. ``"dask"``: one task per cell
+        on an existing Dask cluster, whose workers find ``path``, and a data set on disk, under the
+        same names. A worker process trains one cell at a time on all its threads.
     scheduler
-        Of ``"dask"``: its address; by default what ``DASK_SCHEDULER_ADDRESS`` holds.
+        Address of the Dask scheduler; by default the environment's ``DASK_SCHEDULER_ADDRESS``.
     device, progress
-        As in :class:`fastdis.TrainConfig`; the device is each worker's.
+        As in :class:`fastdis.TrainConfig`; the device is each worker's own.
     say
-        Called with a line at each step.
+        Called with one line of text at each step.
 
     Raises
     ------
@@ -58,9 +59,9 @@ def run(
     ImportError
         If Dask is asked for and missing.
     RuntimeError
-        If the device is not there.
+        If the device is not available.
     """
-    told = plan(asked)
+    planned = plan(asked)
     _validation.choice("engine", engine, ENGINES)
     if engine == "dask":
         scheduler = dask_cluster.address(scheduler)
@@ -71,31 +72,34 @@ def run(
                 f"scheduler goes with engine 'dask', got {scheduler!r} with {engine!r}"
             )
     folder = Path(path).resolve()
-    place = Workplace(told.settings, str(folder), device, progress and engine == "process")
+    context = SweepContext(planned.settings, str(folder), device, progress and engine == "process")
     with _files.only_writer(folder):
-        _hold_against(folder, told)
-        rows = _rows(place, told.cells, scheduler, say)
+        _check_folder(folder, planned)
+        rows = _rows(context, planned.cells, scheduler, say)
         results = SweepResults(
-            title=f"Sweep on {told.settings.dataset['name']}", titles=objectives.TITLES,
-            rows=rows, metrics=_metrics(rows), text=told.text, settings=_settings(told),
+            title=f"Sweep on {planned.settings.dataset['name']}", titles=objectives.TITLES,
+            rows=rows, metrics=_metrics(rows), text=planned.text, settings=_settings(planned),
         )  # fmt: skip
         write_tables(results, folder)
     return results
 
 
 def _rows(
-    place: Workplace, cells: Sequence[Cell], scheduler: str | None, say: Callable[[str], None]
-) -> list[Row]:
-    """Of all cells in their order, after making those that are not finished."""
-    before = {cell.label: place.recorded(cell) for cell in cells}
+    context: SweepContext,
+    cells: Sequence[SweepCell],
+    scheduler: str | None,
+    say: Callable[[str], None],
+) -> list[Row]:  # fmt: skip
+    """The rows of all cells in order; cells that are not finished are trained first."""
+    before = {cell.label: context.recorded(cell) for cell in cells}
     rows = {label: row for label, row in before.items() if row is not None and not row["error"]}
     pending = [cell for cell in cells if cell.label not in rows]
     say(f"{len(cells)} cells, {len(rows)} of them finished")
     if pending and scheduler is not None:
-        made = dask_cluster.make_on_cluster(place, pending, scheduler)
+        made = dask_cluster.make_on_cluster(context, pending, scheduler)
     else:
         made = _make_here(
-            place, pending, {cell.label for cell in pending if before[cell.label]}, say
+            context, pending, {cell.label for cell in pending if before[cell.label]}, say
         )
     for cell, row in made:
         rows[cell.label] = row
@@ -105,35 +109,38 @@ def _rows(
 
 
 def _make_here(
-    place: Workplace, pending: Sequence[Cell], failing: set[str], say: Callable[[str], None]
-) -> Iterator[tuple[Cell, Row]]:
-    """A group at a time; those that failed before by themselves, lest they stop the others."""
+    context: SweepContext,
+    pending: Sequence[SweepCell],
+    failing: set[str],
+    say: Callable[[str], None],
+) -> Iterator[tuple[SweepCell, Row]]:  # fmt: skip
+    """One group at a time; cells that failed before are trained last, each alone."""
     if not pending:
         return
-    dataset = place.dataset()
-    groups: dict[tuple[Any, ...], list[Cell]] = {}
+    dataset = context.dataset()
+    groups: dict[tuple[Any, ...], list[SweepCell]] = {}
     for cell in pending:
         alone = cell.label if cell.label in failing else ""
         groups.setdefault((alone, cell.group, cell.weights), []).append(cell)
     for (_, name, _), group in sorted(groups.items(), key=lambda each: each[0][0] != ""):
-        say(f"training {name}: {len(group)} in step")
-        yield from make(place, group, dataset)
+        say(f"training {name}: {len(group)} concurrently")
+        yield from make(context, group, dataset)
 
 
-def _hold_against(folder: Path, told: Plan) -> None:
-    """Write what is asked for, or hold it against what is there.
+def _check_folder(folder: Path, planned: SweepPlan) -> None:
+    """Write the sweep's settings to its folder, or compare them with those there.
 
     Raises
     ------
     ValueError
-        If that is another sweep; the error names the first difference.
+        If the folder holds another sweep; the error names the first difference.
     """
-    settings = asdict(told.settings)
-    now = {**settings.pop("config"), **settings, "cells": [cell.label for cell in told.cells]}
+    settings = asdict(planned.settings)
+    now = {**settings.pop("config"), **settings, "cells": [cell.label for cell in planned.cells]}
     file = folder / SWEEP
     if file.exists():
         with _files.reading(file, "a sweep", (AttributeError, TypeError, KeyError)):
-            before = dict(_files.read_json(file, "a sweep"))
+            before = with_tune(_files.read_json(file, "a sweep"), now)
             _compare(folder, before, now)
     _files.write_json(file, now)
 
@@ -156,12 +163,12 @@ def _compare(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
 
 
 def _metrics(rows: Sequence[Row]) -> list[str]:
-    """Every score of any cell, in their order."""
+    """Every score that any cell has, in order."""
     return list(dict.fromkeys(itertools.chain.from_iterable(row["scores"] for row in rows)))
 
 
-def _settings(told: Plan) -> dict[str, str]:
-    settings, cells = told.settings, told.cells
+def _settings(planned: SweepPlan) -> dict[str, str]:
+    settings, cells = planned.settings, planned.cells
     config = training.TrainConfig(**settings.config, path="")
     hidden = ("name", "checksum")
     data = [f"{key} {value}" for key, value in settings.dataset.items() if key not in hidden]

@@ -1,10 +1,10 @@
-"""SynTone (Brima, Krumnack, Pika and Heidemann 2024): four VAEs by two protocols.
+"""SynTone (Brima, Krumnack, Pika and Heidemann 2024): four VAEs, two protocols, their scores.
 
-Each protocol is carried end to end. ``"published"``: the published grid and column-normalised
-features, the reference's loss scaling and quirks. ``"corrected"``: the mended data set and each
-objective as its own paper has it; its folder is called ``sound``, the protocol's former name.
-Every model is then scored by both protocols, which separates the effect of the scoring from that
-of the training.
+``"published"`` repeats the reference code: its grid, column-normalised features, loss scaling and
+other differences from the paper. ``"corrected"`` has features that keep all factors, and each
+objective as in its own paper; its folder is called ``sound``, the former name of the protocol.
+Every model is scored by both protocols, which separates the effect of the scoring from that of
+the training.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import numpy as np
 
 from fastdis import _files, _validation, datasets, metrics, objectives, training
 from fastdis.reports import ModelResult, Results
-from fastdis.studies.recipe import PLAIN, STUDY, finish, preset_of, repeat, score, start, train_all
+from fastdis.studies.recipe import STUDY, finish, preset_of, repeat, score, start
 from fastdis.studies.syntone.paper import EXPLANATION, TABLE_1
+from fastdis.training.per_objective import train_all
 
 OBJECTIVES = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
 PROTOCOLS = ("published", "sound")
@@ -46,19 +47,19 @@ def run(
     path: str | Path, *, preset: str | Preset = "quick", seed: int = 0, device: str = "cpu",
     progress: bool = True, say: Callable[[str], None] = print,
 ) -> Results:  # fmt: skip
-    """Make the data, train, score, and return what a report shows; goes on where it stopped.
+    """Make the data, train, score, and return the results; a later call resumes a stopped run.
 
     Parameters
     ----------
     path
-        The run folder; one folder a protocol and model inside it.
+        The run folder, with one folder per protocol and model.
     preset
         ``"quick"``, ``"paper"`` (32,000 clips, 20 epochs, 10 evaluation runs), or a
         :class:`Preset`.
     seed, device, progress
         As in :class:`fastdis.TrainConfig`.
     say
-        Called with a line at each step.
+        Called with one line of text at each step.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def run(
         trained = train_all(
             dataset, folder / protocol, OBJECTIVES, protocol=protocol, epochs=size.epochs,
             batch_size=size.batch_size, latent_dim=size.latent_dim, seed=seed, device=device,
-            progress=progress, say=say, **PLAIN,
+            progress=progress, say=say,
         )  # fmt: skip
         for name, result in trained.items():
             say(f"{_validation.protocol_title(protocol)}: scoring {name}")
@@ -104,8 +105,8 @@ def load(path: str | Path) -> Results:
     """
     folder = Path(path)
     with _files.reading(folder / STUDY, "a study", (KeyError, TypeError)):
-        told = _files.read_json(folder / STUDY, "a study")
-        size, seed = Preset(**told["preset"]), int(told["seed"])
+        options = _files.read_json(folder / STUDY, "a study")
+        size, seed = Preset(**options["preset"]), int(options["seed"])
     found, audits = [], {}
     for protocol in PROTOCOLS:
         dataset = make_dataset(protocol, size)
@@ -143,8 +144,8 @@ def _summary(size: Preset, audits: dict[str, datasets.Audit]) -> list[str]:
     return [
         f"Four variational auto-encoders on SynTone ({clips:,} clips: {size.num_freqs} frequencies "
         f"x {size.num_amps} amplitudes x 4 waveforms), {size.epochs} epochs, "
-        f"{size.runs} evaluation runs, twice: by the published protocol to the letter, and by a "
-        "corrected one. Every model is scored by both.",
+        f"{size.runs} evaluation runs, twice: by the published protocol to the letter, and by "
+        "the corrected one. Every model is scored by both.",
         f"What to look at first: the audit below finds that {erased}, so a published score says "
         "little about that factor; and the score table shows how much of a score is the scoring.",
     ]

@@ -1,4 +1,4 @@
-"""Models trained in step: each is the one it would have been alone, and nothing else changes."""
+"""Models trained at once: each gives the result of training it alone, and nothing else changes."""
 
 import functools
 import signal

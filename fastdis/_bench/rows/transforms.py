@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis._bench import peers
-from fastdis._bench.features import (
+from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, of_peak, pick
+from fastdis._bench.rows.features import (
     BINS,
     FRAMES,
     HOP,
@@ -22,7 +22,6 @@ from fastdis._bench.features import (
     N_MELS,
     OF_VALUE,
     TRANSFORM_HELD_BACK,
-    TRANSFORM_TRIED,
     batches,
     clips,
     exact_mel,
@@ -31,8 +30,7 @@ from fastdis._bench.features import (
     stft_multiply_adds,
     torch_stft,
 )
-from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, of_peak, pick
-from fastdis._bench.synthesis import CLIP_BYTES, RATE, tones
+from fastdis._bench.rows.synthesis import CLIP_BYTES, RATE, tones
 from fastdis.features import griffinlim, istft, melspectrogram, melspectrogram_of_partials, stft
 from fastdis.synthesis import Partials, additive
 
@@ -40,11 +38,6 @@ _STFT = stft_multiply_adds(N_FFT)
 _STFT_BYTES = 8 * BINS * FRAMES
 _OTHER = 1000  # a length of frame that the fused kernel does not take
 
-_STFT_TRIED = (
-    TRANSFORM_TRIED
-    + ". Streaming whole cache lines of the result past the cache made it 1.6 times as "
-    "fast for large batches"
-)
 _STFT_HELD_BACK = (
     TRANSFORM_HELD_BACK + "; each frame's bins lie a whole row apart in the result, so that frames "
     "are gathered into whole cache lines first; only those go past the cache"
@@ -146,6 +139,8 @@ def _partials_mel(count: int) -> Callable[[Scale], Trial]:
     """Of tones of ``count`` stationary partials, against ours by way of their samples."""
 
     def prepare(scale: Scale) -> Trial:
+        from benchmarks.peers.synthesis import additive_numpy
+
         partials = tones(pick(scale, 4, 256, 1024), count)
         partials = partials._replace(decay=np.zeros_like(partials.decay))
         clips = len(partials.decay)
@@ -157,7 +152,7 @@ def _partials_mel(count: int) -> Callable[[Scale], Trial]:
 
         def error() -> float:
             some = Partials(*(column[: pick(scale, 4, 32, 64)] for column in partials))
-            exact = exact_mel(peers.additive_numpy(some, np.arange(RATE) / RATE))
+            exact = exact_mel(additive_numpy(some, np.arange(RATE) / RATE))
             check_peer(melspectrogram(additive(some), sr=RATE), exact)
             return mel_error(melspectrogram_of_partials(some, sr=RATE), exact)
 
@@ -175,7 +170,7 @@ def _partials_mel(count: int) -> Callable[[Scale], Trial]:
 ROWS = (
     Row(
         "stft, complex out", "torch.stft", _stft_torch, 3, 1e-5,
-        needs="torch", held_back=_STFT_HELD_BACK, tried=_STFT_TRIED,
+        needs="torch", held_back=_STFT_HELD_BACK,
     ),
     Row(
         f"stft, complex out, n_fft={_OTHER}", "torch.stft", partial(_stft_torch, n_fft=_OTHER),
@@ -193,7 +188,7 @@ ROWS = (
         Row(
             f"melspectrogram_of_partials, {count} of them", "melspectrogram(additive(...)), ours",
             _partials_mel(count), None, 1e-4, OF_VALUE,
-            held_back="its multiply-adds are not counted",
+            held_back="its multiply-adds are not counted", own_peer=True,
         )
         for count in (1, 10, 40)
     ),

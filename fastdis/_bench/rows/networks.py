@@ -114,7 +114,7 @@ def multiply_adds(model: Any) -> int:
 
 
 def _steps(size: Size, cell: str, scale: Scale) -> Trial:
-    from fastdis._bench import plain_attention
+    from benchmarks.peers import plain_attention
 
     steps = pick(scale, 1, 10, 20)
     model = model_of(size)
@@ -143,19 +143,12 @@ _HELD_BACK = (
     "each step of a recurrence is a product of 50 or 64 rows by 32 columns that waits for the one "
     "before; at 16 frames about half of the time goes to autograd's many small operations"
 )
-_TRIED = (
-    "oneDNN takes the two recurrences in 40% of a step of 16 frames, at 95 GFLOP/s a core, so they "
-    "leave little to gain; LSTMCell does a step in as few operations as a loop can. torch's GRU, "
-    "which is not oneDNN's on the way back, takes 2.5x as long as its LSTM. Wider states help the "
-    "loop, which pays for calls: hence 32 beside a layer of 128 for all frames at once. A softmax "
-    "whose positions are not the last axis took a quarter off attention"
-)
 
 
-def _row(size: Size, peer: str, cell: str, tried: str = "") -> Row:
+def _row(size: Size, peer: str, cell: str) -> Row:
     return Row(
         f"training the attention RNN on CQTs of {size}", peer, partial(_steps, size, cell), 5, 1e-4,
-        _OF_GRADIENT, needs="torch", held_back=_HELD_BACK, tried=tried,
+        _OF_GRADIENT, needs="torch", held_back=_HELD_BACK, own_peer=True,
     )  # fmt: skip
 
 
@@ -164,6 +157,6 @@ ROWS = tuple(
     for size in (STUDY, SECOND)
     for row in (
         _row(size, _GATES, "cell_of_gates"),
-        _row(size, _CELL, "cell_of_torch", _TRIED),
+        _row(size, _CELL, "cell_of_torch"),
     )
 )

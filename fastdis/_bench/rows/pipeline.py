@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis._bench import features, peers
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, pick
-from fastdis._bench.synthesis import NAIVE, RATE, columns_of, spread_over
+from fastdis._bench.rows import features
+from fastdis._bench.rows.synthesis import NAIVE, RATE, columns_of, spread_over
 from fastdis.datasets import SynTone, open_shards, write_shards
 
 
@@ -26,12 +26,14 @@ class _Reference:
     def __call__(self) -> NDArray[np.float32]:
         import librosa
 
+        from benchmarks.peers.synthesis import scipy_loop
+
         t = np.linspace(0, 1, RATE)
         kept = []
         shape, frequency, amplitude = self.columns
         for i in range(len(shape)):
             one = slice(i, i + 1)
-            clip = peers.scipy_loop((shape[one], frequency[one], amplitude[one]), t, np.float64)[0]
+            clip = scipy_loop((shape[one], frequency[one], amplitude[one]), t, np.float64)[0]
             mel = librosa.feature.melspectrogram(y=clip, sr=RATE)
             kept.append(librosa.util.normalize(mel))
         result = np.stack(kept).astype(np.float32)
@@ -69,10 +71,8 @@ ROWS = (
     Row(
         "factors to mel shards on disk, SynTone's 32,000 clips",
         "generator and librosa, a clip at a time", _shards, 40, 1e-4,
-        needs="librosa", held_back="besides the transforms, every byte is divided by its column's "
-        "peak, hashed, written and forced to the disk",
-        tried="the disk decides: about 45x on a quiet one, a quarter less after gigabytes of "
-        "writes, as the spread tells. Features alone would come twice as fast; they are made ahead "
-        "by other threads while the last ones are hashed and written, and no file is read again",
+        needs="librosa", own_peer=True,
+        held_back="besides the transforms, every byte is divided by its column's peak, hashed, "
+        "written and forced to the disk",
     ),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from fastdis.reports.comparison import known_metric
 from fastdis.reports.sweep import figures
 from fastdis.reports.sweep import table as sweep_table
 from fastdis.reports.sweep.results import Spread, SweepResults
-from tests.reports.test_reports import Outline
+from tests.reports.report_data import Outline
 
 TITLES = {"vae": "VAE", "beta_vae": "β-VAE", "factor_vae": "FactorVAE"}
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis._bench import peers
 from fastdis._bench.measure import (
     Contestant,
     Row,
@@ -30,6 +29,7 @@ from fastdis.synthesis import SHAPES, Partials, add_noise, additive, oscillator
 RATE = 16000
 CLIP_BYTES = 4 * RATE
 GRID = 32_000  # clips of SynTone
+Columns = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]  # shape, Hz, amplitude
 _PART = 2048  # clips rendered into one array: 131 MB
 _SNR_ERROR = 0.01  # dB
 _CHECKED = 80  # clips held to the oracle
@@ -42,13 +42,6 @@ _CLOSED = 83  # a float64 phase, sine, cosine, sine integral and two polynomials
 _PARTIAL = 2  # sine and cosine of a product of rows and columns
 _NORMAL = 32  # Philox's wide products 10, Box-Muller 19, the power and the sum 3
 
-_SERIES_TRIED = (
-    "from 440 Hz on few harmonics lie below 8,000 Hz, two sines a clip on average, so the "
-    "peer has little to sum, and 200 times its speed would be 48 GB of samples a second, near "
-    "what the machine can write at all; from 55 to 110 Hz it is over 1,000x. Tried: Horner's "
-    "rule in e^{ix}, the sum in closed form from 12 terms on, a plain sine where one is left, "
-    "and phases in fixed point; the last two made it twice as fast"
-)
 _WAVES_HELD_BACK = (
     "phases are also converted, compared and selected, which does not count as multiply-adds, "
     "and every line of the result is read before it is written, which a large copy avoids"
@@ -63,18 +56,18 @@ _NOISE_HELD_BACK = (
 )
 
 
-def columns_of(dataset: SynTone, indices: NDArray[np.int64]) -> peers.Columns:
+def columns_of(dataset: SynTone, indices: NDArray[np.int64]) -> Columns:
     """Shape, frequency and amplitude of the clips at ``indices``."""
     table = dataset.table(indices)
     return table.levels[:, 2], table["frequency"], table["amplitude"]
 
 
-def grid_columns(indices: NDArray[np.int64]) -> peers.Columns:
+def grid_columns(indices: NDArray[np.int64]) -> Columns:
     """Shape, frequency and amplitude of the published SynTone's clips at ``indices``."""
     return columns_of(SynTone(), indices)
 
 
-def low_columns(indices: NDArray[np.int64]) -> peers.Columns:
+def low_columns(indices: NDArray[np.int64]) -> Columns:
     """The same waveforms at 55 to 110 Hz: 72 to 145 harmonics."""
     place = indices / GRID
     return indices % len(SHAPES), 55.0 + 55.0 * place, 0.1 + 0.9 * place
@@ -114,17 +107,19 @@ def _by_blas_threads(run: Callable[[], object], units: int) -> list[Contestant]:
 
 
 def _oscillators(
-    scale: Scale, columns_at: Callable[[NDArray[np.int64]], peers.Columns], peer_clips: int,
+    scale: Scale, columns_at: Callable[[NDArray[np.int64]], Columns], peer_clips: int,
     multiply_adds: int, band_limited: bool, time_axis: str,
 ) -> Trial:  # fmt: skip
+    from benchmarks.peers import synthesis as peers
+
     t = np.linspace(0, 1, RATE) if time_axis == "linspace" else np.arange(RATE) / RATE
 
-    def ours(columns: peers.Columns, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def ours(columns: Columns, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         return oscillator(
             *columns, sample_rate=RATE, band_limited=band_limited, time_axis=time_axis, out=out
         )
 
-    def peer(columns: peers.Columns, dtype: Any = np.float32) -> NDArray[Any]:
+    def peer(columns: Columns, dtype: Any = np.float32) -> NDArray[Any]:
         if band_limited:
             return peers.harmonic_sum(columns, t, RATE, dtype)
         return peers.scipy_loop(columns, t, dtype)
@@ -184,6 +179,8 @@ def _additive(
     peer_error: float,
 ) -> Trial:
     """``peer`` gives its settings, and what computes its result; that may be so far off."""
+    from benchmarks.peers import synthesis as peers
+
     count = pick(scale, 4, 512, _PART)
     partials = tones(count)
     fewer = tones(clips)
@@ -208,6 +205,8 @@ def _additive(
 
 
 def _additive_numpy(scale: Scale) -> Trial:
+    from benchmarks.peers import synthesis as peers
+
     def peer(partials: Partials) -> tuple[list[Contestant], Callable[[], NDArray[Any]]]:
         run = partial(peers.additive_numpy, partials, np.arange(RATE) / RATE)
         return _by_blas_threads(run, len(partials.frequency)), run
@@ -217,6 +216,7 @@ def _additive_numpy(scale: Scale) -> Trial:
 
 def _additive_torch(scale: Scale) -> Trial:
     """In float32 its phases, up to 2 pi 7000, round to 2e-3: it is off by 8e-5 of the peak."""
+    from benchmarks.peers import synthesis as peers
 
     def peer(partials: Partials) -> tuple[list[Contestant], Callable[[], NDArray[Any]]]:
         import torch
@@ -238,6 +238,8 @@ def _additive_torch(scale: Scale) -> Trial:
 
 def _noise(scale: Scale) -> Trial:
     from threadpoolctl import ThreadpoolController
+
+    from benchmarks.peers import synthesis as peers
 
     count = pick(scale, 16, _PART, 2 * _PART)
     rng = np.random.default_rng(0)
@@ -295,26 +297,26 @@ _TONES = "additive, 40 partials, inharmonic, with decay"
 ROWS = (
     Row(
         f"{_SYNTONE}, naive", "NumPy and SciPy, a clip at a time", _naive, 40, 1e-5,
-        held_back=_WAVES_HELD_BACK,
+        held_back=_WAVES_HELD_BACK, own_peer=True,
     ),
     Row(
         f"{_SYNTONE}, band-limited", "harmonics summed in NumPy", _band_limited, 200, 1e-5,
-        held_back=_WAVES_HELD_BACK, tried=_SERIES_TRIED,
+        held_back=_WAVES_HELD_BACK, own_peer=True,
     ),
     Row(
         "waveforms of 55 to 110 Hz, band-limited", "harmonics summed in NumPy", _band_limited_low,
-        None, 1e-5, held_back=_LOW_HELD_BACK,
+        None, 1e-5, held_back=_LOW_HELD_BACK, own_peer=True,
     ),
     Row(
         _TONES, "NumPy broadcast, float64", _additive_numpy, 200, 1e-5,
-        held_back=_ADDITIVE_HELD_BACK,
+        held_back=_ADDITIVE_HELD_BACK, own_peer=True,
     ),
     Row(
         _TONES, "torch, float32, itself off by some 8e-5 of peak", _additive_torch, 40, 1e-5,
-        needs="torch", held_back=_ADDITIVE_HELD_BACK,
+        needs="torch", held_back=_ADDITIVE_HELD_BACK, own_peer=True,
     ),
     Row(
         "noise at an exact SNR", "NumPy's Generator, 1 thread", _noise, 3, _SNR_ERROR, "dB",
-        held_back=_NOISE_HELD_BACK,
+        held_back=_NOISE_HELD_BACK, own_peer=True,
     ),
 )  # fmt: skip

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from fastdis._bench import peers
-from fastdis._bench.peers import BATCH
-from fastdis._bench.synthesis import RATE, columns_of, spread_over
+from benchmarks.peers.synthesis import scipy_loop
+from fastdis._bench.rows.synthesis import RATE, columns_of, spread_over
+from fastdis._bench.rows.training import BATCH, BETA, LATENT
 from fastdis.datasets import SynTone
 
-LATENT, BETA, RATE_OF_LEARNING = 8, 4.0, 1e-3
+LEARNING_RATE = 1e-3
 _SLOPE = 0.01
 
 Loader = Iterable[tuple[Tensor, Tensor]]
@@ -76,7 +76,7 @@ class Reference:
         with torch.no_grad():
             for mine, theirs in zip(self.model.parameters(), like.parameters(), strict=True):
                 mine.copy_(theirs)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=RATE_OF_LEARNING)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE)
 
     def step(self, x: Tensor, noise: Tensor | None = None) -> float:
         """The loss of a batch before the update."""
@@ -130,7 +130,7 @@ class _Published(Dataset[tuple[Tensor, Tensor]]):
         import librosa
 
         shape, frequency, amplitude = (column[i : i + 1] for column in self.columns)
-        clip = peers.scipy_loop((shape, frequency, amplitude), self.time, np.float64)[0]
+        clip = scipy_loop((shape, frequency, amplitude), self.time, np.float64)[0]
         mel = librosa.util.normalize(librosa.feature.melspectrogram(y=clip, sr=RATE))
         return torch.from_numpy(mel.astype(np.float32))[None], self.labels[i]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, pick
-from fastdis._bench.synthesis import CLIP_BYTES, RATE, grid_columns
+from fastdis._bench.rows.synthesis import CLIP_BYTES, RATE, grid_columns
 from fastdis.features import mel_filters, melspectrogram
 from fastdis.synthesis import oscillator
 
@@ -33,14 +33,6 @@ def stft_multiply_adds(n_fft: int) -> float:
 
 MEL = stft_multiply_adds(N_FFT) + 4 * BINS * FRAMES  # squares, and two filters a bin
 
-TRANSFORM_TRIED = (
-    "torch is at its best in batches whose frames stay in the cache. Tried here: FFTW over "
-    "rows (39 us a clip and core, 22 of them in FFTW) and over columns (50 us in FFTW alone); "
-    "then transforms of 16 frames side by side (19 us). There it is the 135 kB between the "
-    "two passes, more than the L1 cache, that take time; storing them in rows instead of "
-    "columns, other radices (16 x 64, 64 x 16), wider padding, prefetching them or the next "
-    "clip, and larger batches a call gained nothing"
-)
 TRANSFORM_HELD_BACK = (
     "an FFT adds more often than it multiplies, so that most of its operations are lone additions, "
     "and loads and stores all its data once a pass"
@@ -244,7 +236,7 @@ OF_VALUE = f"relative, above {AUDIBLE:g} of peak"
 ROWS = (
     Row(
         "melspectrogram 2048/512/128", "torch.stft and a filter matrix", _mel_torch, 10, 1e-4,
-        OF_VALUE, needs="torch", held_back=TRANSFORM_HELD_BACK, tried=TRANSFORM_TRIED,
+        OF_VALUE, needs="torch", held_back=TRANSFORM_HELD_BACK,
     ),
     Row(
         "melspectrogram 2048/512/128", "librosa, a clip at a time", _mel_librosa, 60, 1e-4,

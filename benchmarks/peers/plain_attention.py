@@ -86,9 +86,9 @@ class StepByStep(AttentionVAE):
 
 def step_by_step(model: AttentionVAE, cell: Cell = cell_of_torch) -> StepByStep:
     """The twin of ``model``, with weights of its own that are equal."""
-    told: dict[str, Any] = model.options()
-    del told["name"]
-    twin = StepByStep(**told)
+    options: dict[str, Any] = model.options()
+    del options["name"]
+    twin = StepByStep(**options)
     twin.load_state_dict(model.state_dict())
     twin.cell = cell
     return twin.to(next(model.parameters()).dtype)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis._bench.features import FRAMES, HOP, batches, clips
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, of_peak, pick
-from fastdis._bench.synthesis import CLIP_BYTES, RATE
+from fastdis._bench.rows.features import FRAMES, HOP, batches, clips
+from fastdis._bench.rows.synthesis import CLIP_BYTES, RATE
 from fastdis.features import cqt
 from fastdis.features.constant_q.plan import C1, ConstantQ, ConstantQSettings, plan_for
 

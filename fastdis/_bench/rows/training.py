@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, pick
-from fastdis._bench.peers import BATCH
-from fastdis._bench.synthesis import spread_over
+from fastdis._bench.rows.synthesis import spread_over
 from fastdis.datasets import Dataset, SynTone
 
 if TYPE_CHECKING:  # torch comes with the rows, not with the list of them: see `load_first`
     from fastdis.training import TrainConfig, TrainResult
 
+BATCH = 64  # clips per step, as SynTone's authors train
+LATENT, BETA = 8, 4.0
 SEEDS = 10
 _AMPLITUDES = BATCH // 4  # with four waveforms a batch a frequency
 _PIXELS = 128 * 32  # values of a clip's features
@@ -57,11 +58,10 @@ def config(**options: Any) -> TrainConfig:
 def model_and_objective(seed: int = 0) -> tuple[Any, Any]:
     """The reference's three-layer VAE and its loss, from whose weights every epoch begins."""
     from fastdis import models, objectives
-    from fastdis._bench import plain_torch
 
     return (
-        models.build("conv3", plain_torch.LATENT, (1, 128, 32), seed=seed),
-        objectives.build("beta_vae", protocol="published", beta=plain_torch.BETA),
+        models.build("conv3", LATENT, (1, 128, 32), seed=seed),
+        objectives.build("beta_vae", protocol="published", beta=BETA),
     )
 
 
@@ -88,20 +88,21 @@ def loss_error(how: TrainConfig) -> float:
 
     The reference gets the same weights, batches and noise, on the CPU.
     """
-    from fastdis._bench.plain_torch import Reference
+    from benchmarks.peers.plain_torch import Reference
     from fastdis.training import check_device
-    from fastdis.training.batches import clips_of
-    from fastdis.training.loader import Feed
-    from fastdis.training.step import Plan
+    from fastdis.training.batches import plan_batches
+    from fastdis.training.loader import Loader
+    from fastdis.training.plan import ExecutionPlan
 
     dataset = three_batches().in_memory()
     model, objective = model_and_objective()
     reference = Reference(model)
-    feed = Feed(dataset, check_device("cpu"), Plan("contiguous"), (1, model.latent_dim))
-    batches = clips_of(model, objective, dataset, how, 1).epoch(how.seed, 0)
+    plan, noise_shape = ExecutionPlan("contiguous"), (1, model.latent_dim)
+    data_loader = Loader(dataset, check_device("cpu"), plan, noise_shape)
+    batches = plan_batches(model, objective, dataset, how, 1).epoch(how.seed, 0)
     losses = [
         reference.step(batch.x[0], batch.noise[0, 0]) * len(batch)
-        for batch in feed.training([batches], [how.seed], epoch=0, first=0)
+        for batch in data_loader.training([batches], [how.seed], epoch=0, first=0)
     ]
     expected = sum(losses) / len(dataset)
     found: float = epoch(dataset, how)().history[0]["train"]["loss"]
@@ -109,7 +110,7 @@ def loss_error(how: TrainConfig) -> float:
 
 
 def _ready(scale: Scale, dtype: str = "float32") -> Trial:
-    from fastdis._bench.plain_torch import Reference, of_features
+    from benchmarks.peers.plain_torch import Reference, of_features
 
     dataset = syntone(pick(scale, 64, 320, 3200)).in_memory()
     how, loader = config(dtype=dtype), of_features(dataset.array, dataset.table().values)
@@ -127,7 +128,7 @@ def _ready_bfloat16(scale: Scale) -> Trial:
 
 def _rendered(scale: Scale) -> Trial:
     """Features made in the epoch, here by a thread of their own."""
-    from fastdis._bench.plain_torch import Reference, of_clips
+    from benchmarks.peers.plain_torch import Reference, of_clips
 
     dataset, few = syntone(pick(scale, 64, 320, 3200)), pick(scale, 16, 64, 256)
     how, loader = config(), of_clips(dataset, few)
@@ -186,25 +187,23 @@ _HELD_BACK = (
     "ReLU and the squared error multiply next to nothing, and go through memory as often as the "
     "convolutions do"
 )
-_MANY_TRIED = (
-    "two threads take a step in 33 ms, one in 60, so two models on a thread each could be 1.1x at "
-    "most; of that 3% go to Python's lock and 2 to 5% to the memory that both wait for. Models "
-    "that run freely, not step by step, gain 2 to 4%; one batched model (vmap) takes twice as long"
-)
 
 ROWS = (
-    Row(_READY, _LOOP, _ready, 1.3, 1e-5, _OF_LOSS, needs="torch", held_back=_HELD_BACK),
+    Row(
+        _READY, _LOOP, _ready, 1.3, 1e-5, _OF_LOSS, needs="torch", own_peer=True,
+        held_back=_HELD_BACK,
+    ),
     Row(
         f"{_READY}, bfloat16", _LOOP, _ready_bfloat16, None, 2e-2, _OF_LOSS, needs="torch",
-        held_back=_HELD_BACK,
+        own_peer=True, held_back=_HELD_BACK,
     ),
     Row(
         _EPOCH.format("features made in the epoch"), "the same with its own data path: the "
         "generator and librosa, a clip at a time", _rendered, 3, 1e-5, _OF_LOSS, needs="librosa",
-        held_back=_HELD_BACK,
+        own_peer=True, held_back=_HELD_BACK,
     ),
     Row(
         f"{_READY}, 10 seeds in one process", "ten runs in turn, each on all threads", _many, 1.2,
-        1e-4, "of the loss", needs="torch", held_back=_HELD_BACK, tried=_MANY_TRIED,
+        1e-4, "of the loss", needs="torch", held_back=_HELD_BACK,
     ),
 )  # fmt: skip

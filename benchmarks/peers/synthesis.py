@@ -10,16 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastdis._bench.rows.synthesis import Columns
 from fastdis.synthesis import SHAPES
 
-if TYPE_CHECKING:  # torch comes with the rows, not with the list of them: see `load_first`
-    pass
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # only the rows of torch import it
     import torch
-
-BATCH = 64  # clips a step, as SynTone's authors train
-Columns = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]  # shape, Hz, amplitude
 
 
 def scipy_loop(columns: Columns, t: NDArray[np.float64], dtype: Any = np.float32) -> NDArray[Any]:

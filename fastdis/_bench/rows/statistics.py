@@ -266,7 +266,6 @@ ROWS = (
         _LOOP, _four_scores, 100, 1e-9, "of scores and nats", "rows", needs="sklearn",
         held_back="half the time goes into rows, each of which adds one to 24 counters, the rest "
         "into Python around arrays of a few numbers",
-        tried="two threads gain nothing at 32,000 rows, as waking one up takes as long as it saves",
     ),
     Row(
         "all histogram metrics, 10 codes x 5 factors, 20 bins, float32 in",

@@ -9,19 +9,19 @@ import torch
 
 from fastdis import train
 from fastdis.training import loader
-from fastdis.training.batches import Clips
-from fastdis.training.loader import Feed
-from fastdis.training.step import Plan
+from fastdis.training.batches import BatchPlan
+from fastdis.training.loader import Loader
+from fastdis.training.plan import ExecutionPlan
 from tests.objectives.objective_data import one_thread
 from tests.training.training_data import SHAPE, Noted, config, helpers, parts
 
-CPU, EXACT = torch.device("cpu"), Plan("contiguous", "float64")
-CLIPS = Clips(np.arange(36), np.arange(36, 45), 10, 1)
+CPU, EXACT = torch.device("cpu"), ExecutionPlan("contiguous", "float64")
+CLIPS = BatchPlan(np.arange(36), np.arange(36, 45), 10, 1)
 SEEDS = (0, 5, 7)
 
 
-def feed(dataset=None, part=slice(None), plan=EXACT):
-    return Feed(dataset or Noted(), CPU, plan, (2, 3), part)
+def feed(dataset=None, shard=slice(None), plan=EXACT):
+    return Loader(dataset or Noted(), CPU, plan, (2, 3), shard)
 
 
 def batches(seeds=SEEDS, epoch=2, first=0, **told):
@@ -60,13 +60,13 @@ def test_parts_of_processes_make_the_whole():
     for size in (2, 3, 7):  # of 6 clips one of 7 processes gets none
         for number, batch in enumerate(whole):
             for rank in range(size):
-                each = batches(part=slice(rank, None, size))[number]
+                each = batches(shard=slice(rank, None, size))[number]
                 assert torch.equal(each.x, batch.x[:, rank::size])
                 assert torch.equal(each.noise, batch.noise[:, :, rank::size])
                 assert len(each) == len(batch)
     held_out = CLIPS.validation() * 3
     whole = list(feed().validation(held_out, SEEDS))
-    halves = [list(feed(part=slice(r, None, 2)).validation(held_out, SEEDS)) for r in (0, 1)]
+    halves = [list(feed(shard=slice(r, None, 2)).validation(held_out, SEEDS)) for r in (0, 1)]
     assert all(map(same, whole[::2], halves[0]))
     assert all(map(same, whole[1::2], halves[1]))
 
@@ -96,7 +96,7 @@ def test_clips_that_several_models_take_at_once_are_made_once():
 
 def test_features_are_of_the_kind_of_the_plan():
     for dtype, kind in (("float32", torch.float32), ("float64", torch.float64)):
-        batch = batches(plan=Plan(dtype=dtype))[0]
+        batch = batches(plan=ExecutionPlan(dtype=dtype))[0]
         assert batch.x.dtype == batch.noise.dtype == kind
 
 

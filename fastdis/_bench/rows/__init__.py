@@ -1,0 +1,1 @@
+"""The rows of the table, one module per stage; ``suite.py`` puts them together."""
