@@ -137,8 +137,12 @@ def test_an_interrupted_caller_waits_for_the_task_of_its_helper(monkeypatch):
         ended.append(start)
 
     monkeypatch.setattr(_threads, "_Split", Split)
-    with pytest.raises(KeyboardInterrupt):
-        parallel_for(work, 8)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            parallel_for(work, 8)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(begun) == 1
     assert begun == ended
     assert (counted(100) == 1).all()

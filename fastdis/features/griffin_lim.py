@@ -65,6 +65,7 @@ def griffinlim(
 
     Examples
     --------
+    >>> from fastdis.features import stft
     >>> y = np.sin(np.arange(4096) / 9)
     >>> griffinlim(np.abs(stft(y)), random_state=0).shape
     (4096,)
