@@ -125,8 +125,8 @@ class Dataset(ABC):
         """The same set with every feature in the memory of a device.
 
         :class:`SynTone` is rendered and analysed there, in float32: its features are within 1e-5
-        of those of the kernels for ``"published"``, 1e-4 (of 80 dB) for ``"corrected"``. Features of
-        other sets are copied, bit for bit.
+        of those of the kernels for ``"published"``, 1e-4 (of 80 dB) for ``"corrected"``. Features
+        of other sets are copied, bit for bit.
 
         Parameters
         ----------
