@@ -37,13 +37,20 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def number_of_threads():
+    """No test leaves another number of threads behind."""
+    before = _threads._num_threads
+    yield
+    if _threads._num_threads != before:
+        _threads.set_num_threads(before or 1)  # lets the pool of the test's width go
+        _threads._num_threads = before
+
+
 @pytest.fixture
 def threads():
-    """Sets the number of threads; puts it back."""
-    before = _threads._num_threads
-    yield _threads.set_num_threads
-    _threads.set_num_threads(before or 1)  # lets the pool of the test's width go
-    _threads._num_threads = before
+    """Sets the number of threads."""
+    return _threads.set_num_threads
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

@@ -5,7 +5,6 @@ import functools
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -182,16 +181,23 @@ def test_info_audits(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", [[], ["run"], ["train"]])
-def test_help_answers_in_under_a_second(command):
-    def seconds():
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "fastdis", *command, "--help"],
-            check=True, capture_output=True, timeout=60,
-        )  # fmt: skip
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(3)) < 1.0
+def test_help_loads_no_stage(command):
+    """It answers within a second because it loads neither torch nor numba, nor what needs them."""
+    code = (
+        "import sys; from fastdis import cli\n"
+        "try:\n    cli.main(sys.argv[1:])\n"
+        "finally:\n    print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert "usage: fastdis" in done.stdout
+    loaded = set(done.stdout.split("\n")[-2].split())
+    assert "fastdis.cli.parser" in loaded
+    assert not loaded & {"torch", "numba", "scipy", "matplotlib", "sklearn", "pyarrow"}
 
 
 def test_flags_take_the_names_that_the_modules_take():

@@ -40,6 +40,7 @@ def test_backends_lists_all_that_runs():
 
 
 def test_what_says_how_many_threads(threads, monkeypatch):
+    monkeypatch.setattr("fastdis._threads._num_threads", None)
     monkeypatch.setenv("FASTDIS_NUM_THREADS", "7")
     assert fd.backends()["threads"] == "7 (FASTDIS_NUM_THREADS=7)"
     threads(3)

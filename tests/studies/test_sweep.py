@@ -165,7 +165,7 @@ def test_a_stored_set_is_found_from_any_folder(tmp_path, monkeypatch):
     opened = cells.SweepContext(told.settings, "", "cpu", False).dataset()
     assert len(opened) == 64
     assert not isinstance(opened, datasets.InMemory)  # it may be larger than the memory
-    with pytest.raises(ValueError, match="holds 'sound' features"):
+    with pytest.raises(ValueError, match="holds 'corrected' features"):
         plan({**SMALL, "dataset": "set", "objectives": ["vae"], "protocol": "published"})
 
 
