@@ -73,7 +73,8 @@ def test_the_error_says_what_to_do():
 
 def test_the_command_line_says_it_too(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(_memory, "_ALWAYS_THERE", 0)
-    monkeypatch.setattr(_memory, "available", lambda: 1.5e7)  # enough for mel filters, not for clips
+    # Enough for the mel filters, and not for the clips.
+    monkeypatch.setattr(_memory, "available", lambda: 1.5e7)
     path = tmp_path / "set.npz"
     arguments = ["create", "--num_freqs", "64", "--num_amps", "2", "--file_path", str(path)]
     assert cli.main(arguments) == 1
