@@ -62,8 +62,9 @@ void fastdis_half_turns(const fastdis_phase *p, const fastdis_times *times, ptrd
 /* ---- evenly spaced times: phases in fixed point --------------------------------------------
 
    A phase of 32 bits counts 2^-32 turns and wraps round by itself. It is set anew from float64
-   every RUN samples, so it is off by at most RUN / 2 units (7e-9 turns) and the rounding of x, which
-   must be small; only where a waveform jumps within that distance need the exact phase decide. */
+   every RUN samples, so it is off by at most RUN / 2 units (7e-9 turns) and the rounding of x,
+   which must be small; only where a waveform jumps within that distance need the exact phase
+   decide. */
 FASTDIS_CLONES
 static int evenly_spaced(const double *t, ptrdiff_t length, double largest, double step)
 {
