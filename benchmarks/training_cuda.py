@@ -1,4 +1,4 @@
-"""Training on a GPU: one model, many in step, and the whole of SynTone's Table 1.
+"""Training on a GPU: one model, many at once, and the whole of SynTone's Table 1.
 
 `bench_training.py --gpu` measures them. Losses are held to the reference's on the CPU, and those of
 many models to those of each alone, before anything is timed.
@@ -141,7 +141,7 @@ class Bench:
         }  # fmt: skip
 
     def many_setting(self):
-        """Engine, precision and memory format at which seeds in step are fastest.
+        """Engine, precision and memory format at which seeds at once are fastest.
 
         Both engines, the second one at the precision that was best for the first; and what was
         tried, with its seconds.
@@ -169,7 +169,7 @@ class Bench:
         return min(seconds, key=seconds.get), tried
 
     def train_many(self, name, dataset, setting, epochs, validation):
-        """An objective's seeds in step; FactorVAE with twice the batch, as the reference has it."""
+        """An objective's seeds at once; FactorVAE with twice the batch, as the reference has it."""
         engine, *how = setting
         size = _times(name, rows.BATCH)
         return training.train_many(

@@ -135,7 +135,7 @@ def bin_columns(
     """``out[i, c]`` is the number of inner edges ``edges[c, 1:bins[c]]`` that x[i, c] reaches.
 
     A line through the edges guesses the bin; only where the guess is within rounding of an edge,
-    or the edges are not equally spaced, is the value held against the edges themselves.
+    or the edges are not equally spaced, is the value compared with the edges themselves.
     """
     columns = x.shape[1]
     width = _BLOCK * columns
