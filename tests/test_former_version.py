@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import fastdis as fd
-from fastdis import cli, datasets, models, objectives, training
+from fastdis import cli, datasets, metrics, models, objectives, training
 from fastdis.studies import sweep
 from fastdis.training import checkpoints
 
@@ -88,7 +88,9 @@ def test_a_run_of_the_former_defaults_goes_on(tmp_path, expected, config):
     objective = objectives.build("beta_vae", beta=2.0)
     result = fd.train(new_model(), objective, datasets.Digits(), config)
     assert [row["epoch"] for row in result.history] == [1, 2]
-    np.testing.assert_allclose(codes(result.model), expected["went_on_mean"], **CLOSE)
+    # Adam turns the rounding of a gradient near zero into a whole step, so another machine differs;
+    # the second epoch moves the codes by up to 0.16.
+    np.testing.assert_allclose(codes(result.model), expected["went_on_mean"], atol=0.02)
 
 
 def test_another_run_is_still_refused(tmp_path):
@@ -134,5 +136,9 @@ def test_a_finished_sweep_is_left_as_it_is(tmp_path):
 
 
 def test_the_command_line_scores_the_former_run(tmp_path, capsys):
-    assert cli.main(["eval", "--model", str(copied("run", tmp_path)), "--metrics", "mig"]) == 0
-    assert "mig" in capsys.readouterr().out.lower()
+    file = tmp_path / "scores.json"
+    folder = str(copied("run", tmp_path))
+    assert cli.main(["eval", "--model", folder, "--metrics", "mig", "--json", str(file)]) == 0
+    score = metrics.panel(training.load(folder).model, datasets.Digits(), metrics=["mig"])["mig"]
+    assert f"mig   {score:.3f}" in capsys.readouterr().out
+    assert json.loads(file.read_text())["scores"]["mig"] == pytest.approx(score, abs=1e-9)
