@@ -267,9 +267,9 @@ def test_options_make_the_same_set_again():
     ]
     for options in given:
         data = AdditiveToy("waveform", **options)
-        told = json.loads(json.dumps(data.options(), allow_nan=False))
-        again = datasets.build(told)
-        assert again.options() == data.options() == told
+        options = json.loads(json.dumps(data.options(), allow_nan=False))
+        again = datasets.build(options)
+        assert again.options() == data.options() == options
         assert again.space == data.space
         assert np.array_equal(again.features([3, 8]), data.features([3, 8]))
 

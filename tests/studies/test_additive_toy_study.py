@@ -43,8 +43,8 @@ def made(small, tmp_path_factory):
 
 def test_a_run(made):
     folder, results = made
-    told = json.loads((folder / "results.json").read_text())
-    assert told["answers"][0]["answer"] == "9 models."
+    written = json.loads((folder / "results.json").read_text())
+    assert written["answers"][0]["answer"] == "9 models."
     assert len(results.cells.rows) == 9
     assert set(results.audits) == {"cqt"}
     (shown,) = results.models
