@@ -9,7 +9,7 @@ import pytest
 from benchmarks import stream
 from fastdis import Factor, adsr, datasets
 from fastdis.datasets import AdditiveToy
-from fastdis.datasets.additive_toy.gain import loudest
+from fastdis.datasets.additive_toy.factors import loudest
 
 SMALL = {"f0": [150, 400], "slope": [-0.2, -0.8], "decay": [0.0, 8.0], "inharmonicity": [0, 0.01]}
 REPRESENTATIONS = ("waveform", "spectrogram", "mel", "cqt")

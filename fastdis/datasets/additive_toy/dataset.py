@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastdis import _memory, _threads, _validation
 from fastdis._kernels.philox import philox
 from fastdis.datasets import representations
-from fastdis.datasets.additive_toy.factors import Setting, check_audible, toy_factors
-from fastdis.datasets.additive_toy.gain import gain
+from fastdis.datasets.additive_toy.factors import Setting, check_audible, gain, toy_factors
 from fastdis.datasets.registry import register
 from fastdis.datasets.representations import RepresentedDataset
 from fastdis.factors import FactorSpace, FactorTable
@@ -197,18 +196,6 @@ class AdditiveToy(RepresentedDataset):
         if self.space.size >= 2**63:
             raise ValueError(f"clips takes how many to draw of the grid's {self.space.size:.3g}")
         return None
-
-    def __len__(self) -> int:
-        return self.space.size if self._table is None else len(self._table)
-
-    def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
-        """The factors of the clips at ``indices``; of all by default."""
-        if self._table is None:
-            return self.space.grid(indices)
-        if indices is None:
-            return self._table
-        rows: FactorTable = self._table[_validation.indices("indices", indices, len(self))]
-        return rows
 
     def partials(self, indices: ArrayLike | slice) -> Partials:
         """The partials of the clips at ``indices``, each array ``(B, P)``; before any envelope."""
