@@ -13,9 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
-from fastdis import _files, datasets, metrics, training
+from fastdis import _files, datasets, training
 from fastdis.reports import ModelResult, Results
 from fastdis.studies.additive_toy import answers, measure
 from fastdis.studies.additive_toy.grid import (  # fmt: skip
@@ -31,7 +29,7 @@ from fastdis.studies.additive_toy.grid import (  # fmt: skip
     settings,
 )
 from fastdis.studies.additive_toy.tables import all_cells
-from fastdis.studies.recipe import STUDY, finish, preset_of, repeat, score, start
+from fastdis.studies.recipe import STUDY, audited, finish, preset_of, repeat, score, shown, start
 
 AUDITED = ("waveform", "spectrogram", "mel", "cqt")
 # Shown whole, heard and seen: the report's networks on clean sounds, and on the hardest.
@@ -91,7 +89,7 @@ def run(
         dataset = make_dataset(representation, condition, size.clips, seed, images)
         data = measure.prepared(dataset)
         if condition == ALL:
-            _audit(dataset, folder, representation, seed)
+            audited(_audit_file(folder, representation), dataset, seed)
         for together in _trained_together(members):
             say(f"{condition}: training {', '.join(group.of.title for group in together)}")
             measure.make(
@@ -138,10 +136,7 @@ def load(path: str | Path) -> Results:
         asked = _files.read_json(folder / STUDY, "a study")
         size, seed, images = Preset(**asked["preset"]), int(asked["seed"]), asked["images"]
     rows = [row for group in groups() for row in measure.read(folder, group)]
-    audits = {
-        name: datasets.Audit.from_dict(_files.read_json(_audit_file(folder, name), "an audit"))
-        for name in AUDITED
-    }
+    audits = {name: audited(_audit_file(folder, name)) for name in AUDITED}
     return Results(
         title="The additive toy data set: six factors, four representations, five networks",
         summary=[
@@ -166,24 +161,12 @@ def _audit_file(folder: Path, representation: str) -> Path:
     return folder / "audits" / f"{representation}.json"
 
 
-def _audit(dataset: datasets.Dataset, folder: Path, representation: str, seed: int) -> None:
-    """Audit, once, which of the six factors the representation carries."""
-    file = _audit_file(folder, representation)
-    if not file.exists():
-        _files.write_json(file, datasets.audit(dataset, seed=seed).to_dict())
-
-
 def _shown(
     folder: Path, group: Group, size: Preset, seed: int, images: str | None
 ) -> ModelResult:  # fmt: skip
-    place = measure.run_folder(folder, group, SHOWN_BETA, seed)
-    result = training.load(place)
-    scores = _files.read_json(place / "scores.json", "a model's scores")
     dataset = make_dataset(group.of.representation, group.condition, size.clips, seed, images)
     beta = f"β = {SHOWN_BETA:g}".replace(" ", "\N{NO-BREAK SPACE}")
-    return ModelResult(
-        group.system, f"{group.of.title}, {beta}", group.condition, result.model,
-        measure.standardised(dataset)[0], result.history, {},
-        np.array(scores["mutual_information"]),
-        metrics.Scores.from_dict(scores["panel"]),
+    return shown(
+        group.system, f"{group.of.title}, {beta}", group.condition,
+        measure.run_folder(folder, group, SHOWN_BETA, seed), measure.standardised(dataset)[0],
     )  # fmt: skip
