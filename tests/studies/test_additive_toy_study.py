@@ -24,7 +24,7 @@ GROUPS = [SHOWN, Group("rnn-cqt", DECAY, 6), Group("mlp-images", IMAGES)]
 def small():
     """The study of three groups, one of them shown."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "groups", lambda: GROUPS)
+        patch.setattr(study.grid, "groups", lambda: GROUPS)
         patch.setattr(study, "SHOWN", [SHOWN])
         patch.setattr(study, "AUDITED", ("cqt",))
         patch.setattr(study.datasets, "audit", partial(study.datasets.audit, pairs=10))

@@ -17,13 +17,7 @@ from numpy.typing import NDArray
 
 from fastdis import _threads, _validation
 from fastdis.datasets.auditing.neighbours import Neighbours, Rendered, RowFinder, flat, renderer
-from fastdis.datasets.auditing.result import (  # fmt: skip
-    PASS_SHARE,
-    Audit,
-    FactorAudit,
-    paragraph,
-    sentence,
-)
+from fastdis.datasets.auditing.result import PASS_SHARE, Audit, FactorAudit, paragraph, sentence
 from fastdis.datasets.base import Dataset
 from fastdis.factors import Factor
 

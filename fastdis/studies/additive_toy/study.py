@@ -15,34 +15,22 @@ from pathlib import Path
 
 from fastdis import _files, datasets, training
 from fastdis.reports import ModelResult, Results
-from fastdis.studies.additive_toy import answers, measure
-from fastdis.studies.additive_toy.grid import (  # fmt: skip
-    ALL,
-    CLEAN,
-    IMAGES,
-    PRESETS,
-    SHOWN_BETA,
-    Group,
-    Preset,
-    groups,
-    make_dataset,
-    settings,
-)
+from fastdis.studies.additive_toy import answers, grid, measure
 from fastdis.studies.additive_toy.tables import all_cells
 from fastdis.studies.recipe import STUDY, audited, finish, preset_of, repeat, score, shown, start
 
 AUDITED = ("waveform", "spectrogram", "mel", "cqt")
 # Shown whole, heard and seen: the report's networks on clean sounds, and on the hardest.
 SHOWN = [
-    *(Group(system, condition)
-      for condition in (CLEAN, ALL)
+    *(grid.Group(system, condition)
+      for condition in (grid.CLEAN, grid.ALL)
       for system in ("mlp-spectrogram", "cnn-cqt", "rnn-cqt", "conv1d-waveform")),
-    Group("cnn-images", IMAGES),
+    grid.Group("cnn-images", grid.IMAGES),
 ]  # fmt: skip
 
 
 def run(
-    path: str | Path, *, preset: str | Preset = "quick", seed: int = 0, device: str = "cpu",
+    path: str | Path, *, preset: str | grid.Preset = "quick", seed: int = 0, device: str = "cpu",
     images: str | Path | None = None, say: Callable[[str], None] = print,
 ) -> Results:  # fmt: skip
     """Make the data, train and measure the grid; a later call resumes a run that was stopped.
@@ -76,7 +64,7 @@ def run(
         a run of other options.
     """
     folder = Path(path)
-    size = preset_of(preset, PRESETS)
+    size = preset_of(preset, grid.PRESETS)
     images = None if images is None else str(images)
     if images is not None:
         datasets.MNIST(images)  # fails before the work, not after, if it is missing or damaged
@@ -86,9 +74,9 @@ def run(
     )  # fmt: skip
     for (representation, condition), members in _by_dataset().items():
         say(f"{condition}: {representation}")
-        dataset = make_dataset(representation, condition, size.clips, seed, images)
+        dataset = grid.make_dataset(representation, condition, size.clips, seed, images)
         data = measure.prepared(dataset)
-        if condition == ALL:
+        if condition == grid.ALL:
             audited(_audit_file(folder, representation), dataset, seed)
         for together in _trained_together(members):
             say(f"{condition}: training {', '.join(group.of.title for group in together)}")
@@ -99,23 +87,23 @@ def run(
         for group in members:
             if group in SHOWN:
                 say(f"{condition}: scoring {group.of.title}")
-                place = measure.run_folder(folder, group, SHOWN_BETA, seed)
+                place = measure.run_folder(folder, group, grid.SHOWN_BETA, seed)
                 score(training.load(place).model, data.dataset, place, 0, seed, bootstrap=0)
     results = load(folder)
     finish(folder, results, device)
     return results
 
 
-def _by_dataset() -> dict[tuple[str, str], list[Group]]:
-    made: dict[tuple[str, str], list[Group]] = {}
-    for group in groups():
+def _by_dataset() -> dict[tuple[str, str], list[grid.Group]]:
+    made: dict[tuple[str, str], list[grid.Group]] = {}
+    for group in grid.groups():
         made.setdefault((group.of.representation, group.condition), []).append(group)
     return made
 
 
-def _trained_together(members: list[Group]) -> list[list[Group]]:
+def _trained_together(members: list[grid.Group]) -> list[list[grid.Group]]:
     """Groups that one ``train_many`` can train: of one code size, all with weights kept or none."""
-    made: dict[tuple[int, bool], list[Group]] = {}
+    made: dict[tuple[int, bool], list[grid.Group]] = {}
     for group in members:
         made.setdefault((group.latent_dim, group in SHOWN), []).append(group)
     return list(made.values())
@@ -134,8 +122,8 @@ def load(path: str | Path) -> Results:
     folder = Path(path)
     with _files.reading(folder / STUDY, "a study", (KeyError, TypeError)):
         asked = _files.read_json(folder / STUDY, "a study")
-        size, seed, images = Preset(**asked["preset"]), int(asked["seed"]), asked["images"]
-    rows = [row for group in groups() for row in measure.read(folder, group)]
+        size, seed, images = grid.Preset(**asked["preset"]), int(asked["seed"]), asked["images"]
+    rows = [row for group in grid.groups() for row in measure.read(folder, group)]
     audits = {name: audited(_audit_file(folder, name)) for name in AUDITED}
     return Results(
         title="The additive toy data set: six factors, four representations, five networks",
@@ -144,11 +132,11 @@ def load(path: str | Path) -> Results:
             f"on images) for {size.epochs} epochs. The clips are labelled, so that each question "
             "of the report has a table of numbers."
         ],
-        settings=settings(size, seed, images),
+        settings=grid.settings(size, seed, images),
         models=[_shown(folder, group, size, seed, images) for group in SHOWN],
         audits=audits,
         reference_table={}, reference_name="", explanation=[],
-        repeat=[repeat("additive-toy", size, PRESETS, seed, images=images)],
+        repeat=[repeat("additive-toy", size, grid.PRESETS, seed, images=images)],
         seed=seed,
         answers=answers.answers(rows, audits),
         answers_title="What the report asked",
@@ -162,11 +150,11 @@ def _audit_file(folder: Path, representation: str) -> Path:
 
 
 def _shown(
-    folder: Path, group: Group, size: Preset, seed: int, images: str | None
+    folder: Path, group: grid.Group, size: grid.Preset, seed: int, images: str | None
 ) -> ModelResult:  # fmt: skip
-    dataset = make_dataset(group.of.representation, group.condition, size.clips, seed, images)
-    beta = f"β = {SHOWN_BETA:g}".replace(" ", "\N{NO-BREAK SPACE}")
+    dataset = grid.make_dataset(group.of.representation, group.condition, size.clips, seed, images)
+    beta = f"β = {grid.SHOWN_BETA:g}".replace(" ", "\N{NO-BREAK SPACE}")
     return shown(
         group.system, f"{group.of.title}, {beta}", group.condition,
-        measure.run_folder(folder, group, SHOWN_BETA, seed), measure.standardised(dataset)[0],
+        measure.run_folder(folder, group, grid.SHOWN_BETA, seed), measure.standardised(dataset)[0],
     )  # fmt: skip
