@@ -15,6 +15,7 @@ from pathlib import Path
 import pages
 
 from fastdis import _files, reports, studies
+from fastdis.reports.text import markdown_lines
 from fastdis.studies.recipe import SUMMARY
 
 HERE = Path(__file__).resolve().parent
@@ -26,7 +27,7 @@ REPEAT = "fastdis run additive-toy --preset quick --seed 0"
 
 def settings(found):
     """The settings of the run, as a table."""
-    return pages.markdown(["setting", ""], list(found["settings"].items()))
+    return markdown_lines(["setting", ""], list(found["settings"].items()))
 
 
 def section(question):

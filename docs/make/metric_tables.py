@@ -4,6 +4,7 @@ import numpy as np
 import pages
 
 from fastdis.metrics._catalogue import CATALOGUE
+from fastdis.reports.text import markdown_lines
 
 COMMAND = "python docs/make/metric_behaviour.py"
 GROUPS = {
@@ -83,7 +84,7 @@ def _behaviour(figures):
         'three continuous factors, {bins} bins, `active="informative"`.\n'
         "Bold: less than half is left. Chance is a third for Z-diff, Z-min and Z-max variance."
     ).format(**figures["settings"])
-    return f"{pages.markdown(['score', 'measures', 'perfect', *ways], rows)}\n\n{caption}"
+    return f"{markdown_lines(['score', 'measures', 'perfect', *ways], rows)}\n\n{caption}"
 
 
 def _perfect(ways):
@@ -102,7 +103,7 @@ def _panel(_):
             for e in CATALOGUE.values() if group_of(e.name) == group
         ]  # fmt: skip
         head = ["score", "range, better", "rewards", "blind spots", "conventions"]
-        parts.append(f"### {group.capitalize()}\n\n{pages.markdown(head, rows)}")
+        parts.append(f"### {group.capitalize()}\n\n{markdown_lines(head, rows)}")
     return "\n\n".join(parts)
 
 
@@ -118,7 +119,7 @@ def _plain(figures, corner=""):
         [_title(title), *(_cell(row.get(column)) for column in head)]
         for title, row in figures.items()
     ]
-    return pages.markdown([corner, *map(_title, head)], rows)
+    return markdown_lines([corner, *map(_title, head)], rows)
 
 
 def _title(name):
@@ -143,7 +144,7 @@ def _moved(figures):
 
 def _pairs(figures):
     rows = [[title, _number(x), other, _number(y)] for title, x, other, y in figures]
-    return pages.markdown(["trap", "reads", "to compare with", "reads"], rows)
+    return markdown_lines(["trap", "reads", "to compare with", "reads"], rows)
 
 
 TABLES = {

@@ -19,9 +19,3 @@ def filled(page, command, tables, results):
         text = table(results)
         page = marker.sub(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)
     return page
-
-
-def markdown(head, rows):
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -4,7 +4,9 @@ import re
 import textwrap
 from pathlib import Path
 
-from pages import filled, markdown
+from pages import filled
+
+from fastdis.reports.text import markdown_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
@@ -47,7 +49,7 @@ def five(results):
     for (work, peer), (short_work, short_peer) in FIVE.items():
         row = next(row for row in cells if row[0].startswith(work) and row[1].startswith(peer))
         rows.append([short_work, row[2], f"{short_peer}: {row[3]}", row[4].strip("*")])
-    return markdown(["work", "fastdis", "peer", "ratio"], rows)
+    return markdown_lines(["work", "fastdis", "peer", "ratio"], rows)
 
 
 PAGES = {

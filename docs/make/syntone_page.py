@@ -7,6 +7,7 @@ import pages
 from scipy.stats import kendalltau
 
 from fastdis.objectives import TITLES
+from fastdis.reports.text import markdown_lines
 from fastdis.studies.syntone.paper import TABLE_1
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -55,7 +56,7 @@ def score_table(results):
                 [title if name == "vae" else "", TITLES[name],
                  *(f"{c.mean():.3f} ± {c.std(ddof=1):.3f}" if len(c) else "–" for c in cells)]
             )  # fmt: skip
-    return pages.markdown(["training and scoring", "model", *METRICS.values()], lines)
+    return markdown_lines(["training and scoring", "model", *METRICS.values()], lines)
 
 
 def ranking_table(results):
@@ -67,7 +68,7 @@ def ranking_table(results):
             if all(map(len, each)):
                 first = title if metric == "mig" else ""
                 lines.append([first, head, *_ranking(np.array(each), metric)])
-    return pages.markdown(
+    return markdown_lines(
         ["training and scoring", "score", "order of the means, best first",
          "share of variance: objective", "best in how many seeds", "tau with the paper"],
         lines,

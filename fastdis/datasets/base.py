@@ -97,6 +97,10 @@ class Dataset(ABC):
         """The features the clips would have without aliasing; None if unknown."""
         return None
 
+    def _rows(self, table: FactorTable, indices: ArrayLike | slice) -> FactorTable:
+        rows: FactorTable = table[_validation.indices("indices", indices, len(self))]
+        return rows
+
     def describe(self, index: int) -> str:
         """One clip in words, such as ``"square, 1,234 Hz, amplitude 0.43"``."""
         row = self.table([index]).values[0]
@@ -187,6 +191,10 @@ class Stored(Dataset):
         """The features the clips would have without aliasing; None if unknown."""
         return self.source.alias_free_features(indices)
 
+    def options(self) -> dict[str, Any]:
+        """The options of the set whose features these are."""
+        return self.source.options()
+
 
 class InMemory(Stored):
     """Features in one array.
@@ -210,10 +218,6 @@ class InMemory(Stored):
     def features(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
         """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""
         return self.array[_validation.indices("indices", indices, len(self))]
-
-    def options(self) -> dict[str, Any]:
-        """The options of the set it was made from."""
-        return self.source.options()
 
     def _fill(self, tensor: torch.Tensor) -> None:
         from fastdis.datasets import on_device as _on_device

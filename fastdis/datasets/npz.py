@@ -41,16 +41,6 @@ class NpzDataset(RepresentedDataset):
         self.path, self.x, self._table, self.checksum = path, x, table, checksum
         self.space = table.space
 
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
-        """The factors of the clips at ``indices``; of all by default."""
-        if indices is None:
-            return self._table
-        rows: FactorTable = self._table[_validation.indices("indices", indices, len(self))]
-        return rows
-
     def audio(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
         """The sound of the clips at ``indices``, ``(B, T)``."""
         rows = _validation.indices("indices", indices, len(self))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,10 +77,6 @@ class OnDevice(Stored):
             part = torch.tensor(rows[start : start + CHUNK], device=self.tensor.device)
             out[start : start + CHUNK] = self.take(part).cpu().numpy()
         return out
-
-    def options(self) -> dict[str, Any]:
-        """The options of the set it was made from."""
-        return self.source.options()
 
     def _fill(self, tensor: Tensor) -> None:
         tensor.copy_(self.tensor)

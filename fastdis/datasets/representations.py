@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation, features
 from fastdis.datasets.base import Dataset
+from fastdis.factors import FactorTable
 from fastdis.features.constant_q.plan import ConstantQSettings
 from fastdis.features.constant_q.transform import analysis_of
 
@@ -63,11 +64,25 @@ class Representation(ABC):
 
 
 class RepresentedDataset(Dataset):
-    """A data set whose features are one representation of its sound."""
+    """A data set whose features are one representation of its sound.
+
+    Its clips are those of ``_table``, or where that is None the whole grid of ``space``.
+    """
+
+    _table: FactorTable | None = None
 
     def __init__(self, shown: Representation, sample_rate: int) -> None:
         self._shown, self.sample_rate = shown, sample_rate
         self.feature_shape = shown.shape
+
+    def __len__(self) -> int:
+        return self.space.size if self._table is None else len(self._table)
+
+    def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
+        """The factors of the clips at ``indices``; of all by default."""
+        if self._table is None:
+            return self.space.grid(indices)
+        return self._table if indices is None else self._rows(self._table, indices)
 
     def features_of(self, audio: ArrayLike) -> Array:
         """Sound ``(B, T)`` -> features ``(B, 1, F, frames)``."""

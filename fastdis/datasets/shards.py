@@ -196,10 +196,7 @@ class Shards(Stored):
 
     def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
         """The factors of the clips at ``indices``; of all by default."""
-        if indices is None:
-            return self._table
-        rows: FactorTable = self._table[_validation.indices("indices", indices, len(self))]
-        return rows
+        return self._table if indices is None else self._rows(self._table, indices)
 
     def features(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
         """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""

@@ -118,13 +118,6 @@ class SynTone(RepresentedDataset):
             ]
         )
 
-    def __len__(self) -> int:
-        return self.space.size
-
-    def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
-        """The factors of the clips at ``indices``; of all by default."""
-        return self.space.grid(indices)
-
     def audio(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
         """The sound of the clips at ``indices``, ``(B, T)`` in [-1, 1]."""
         return self._render(self.table(indices), band_limited=self.variant == "sound")

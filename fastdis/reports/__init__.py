@@ -4,16 +4,14 @@
 ``answers_text(results)`` the questions and answers, for a terminal or a Markdown file.
 
 ``page`` puts together what the page shows: of each model a ``model_view``, with its ``gallery`` of
-pictures and sounds (``model_samples`` runs the model, ``pictures`` and ``figures`` draw,
-``data_uris`` encodes) and its ``latent_maps``; and each ``table`` of numbers: the ``comparison``
-with a paper, the ``panel`` of all metrics, the tables of answers. ``sweep`` is the report of a
-sweep.
+pictures and sounds (``model_samples`` runs the model, ``figures`` draws, ``data_uris`` encodes) and
+its ``latent_maps``; and each ``table`` of numbers: the ``comparison`` with a paper, the ``panel``
+of all metrics, the tables of answers. ``sweep`` is the report of a sweep.
 """
 
 from fastdis.reports.comparison import score_table
-from fastdis.reports.json_summary import summary
 from fastdis.reports.page import write
-from fastdis.reports.results import Answer, Figure, ModelResult, Results
+from fastdis.reports.results import Answer, Figure, ModelResult, Results, summary
 from fastdis.reports.table import Table
 from fastdis.reports.text import answer_markdown, answers_text
 

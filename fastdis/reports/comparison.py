@@ -160,19 +160,17 @@ def score_table(results: Results, style: str = "text") -> str:
     _, tables = score_tables(results)
     if not tables:
         return "No scores.\n"
-    if style == "markdown":
-        names = [f"{metric.title} {ARROWS[metric.better]}".rstrip() for metric, _ in tables]
-        table = _joined(names, [table for _, table in tables])
-        text = (
-            f"{markdown_table(table, 'Metric')}\n\n"
-            "↑ higher is better, ↓ lower is better; bold: best of its column.\n"
-        )
-    else:
-        names = [
-            f"{metric.title} ({direction(metric)})".removesuffix(" ()") for metric, _ in tables
-        ]
-        table = _joined(names, [table for _, table in tables])
-        text = f"{text_table(table)}\n\n* the best of its column\n"
+    markdown = style == "markdown"
+    names = [
+        f"{m.title} {ARROWS[m.better]}".rstrip() if markdown
+        else f"{m.title} ({direction(m)})".removesuffix(" ()") for m, _ in tables
+    ]  # fmt: skip
+    table = _joined(names, [table for _, table in tables])
+    text = (
+        f"{markdown_table(table, 'Metric')}\n\n"
+        "↑ higher is better, ↓ lower is better; bold: best of its column.\n"
+        if markdown else f"{text_table(table)}\n\n* the best of its column\n"
+    )  # fmt: skip
     return text + (f"\n{MISSING_NOTE}\n" if table.has_missing else "")
 
 

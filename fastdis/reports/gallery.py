@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from fastdis.reports import data_uris, figures, model_samples
 from fastdis.reports.model_samples import ClipPair
-from fastdis.reports.pictures import IMAGE, color_range, kind_of, pictures
 from fastdis.reports.results import ModelResult
 
 RECONSTRUCTIONS, SAMPLES = 3, 6
@@ -37,15 +36,6 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Reconstruction:
-    """A clip of the dataset and its reconstruction."""
-
-    title: str
-    original: Shown
-    reconstruction: Shown
-
-
-@dataclass(frozen=True)
 class TraversalRow:
     """``holds`` is the factor with most mutual information with the code, and its amount."""
 
@@ -57,9 +47,12 @@ class TraversalRow:
 
 @dataclass(frozen=True)
 class Gallery:
-    """``louder`` is the gain of the generated sounds in dB, 0 if they are played as they are."""
+    """Reconstructions are (title of the clip, [the original, its reconstruction]).
 
-    reconstructions: list[Reconstruction]
+    ``louder`` is the gain of the generated sounds in dB, 0 if they are played as they are.
+    """
+
+    reconstructions: list[tuple[str, list[Shown]]]
     samples: list[Shown]
     start: str
     rows: list[TraversalRow]
@@ -91,19 +84,15 @@ class _Media:
     dataset: Any
     limits: tuple[float, float]
 
-    @classmethod
-    def of(cls, dataset: Any, seed: int) -> _Media:
-        return cls(dataset, color_range(dataset, seed))
-
     def strip(self, features: NDArray[np.float32], height: int = 64) -> str:
         """A PNG of ``(S, 1, F, frames)``, side by side; images keep their height."""
-        drawn = pictures(self.dataset, features)
-        height = drawn.shape[1] if kind_of(self.dataset) is IMAGE else height
+        drawn = figures.pictures(self.dataset, features)
+        height = drawn.shape[1] if figures.kind_of(self.dataset) is figures.IMAGE else height
         return figures.strip(drawn, *self.limits, height)
 
     def animation(self, features: NDArray[np.float32]) -> tuple[str, str]:
         """A GIF and a PNG of ``(S, 1, F, frames)``."""
-        return figures.animation(pictures(self.dataset, features), *self.limits)
+        return figures.animation(figures.pictures(self.dataset, features), *self.limits)
 
     def player(self, audio: NDArray[np.float32]) -> str:
         """A WAV of ``(T,)``; empty for images."""
@@ -129,7 +118,7 @@ def gallery_of(
         If ``information`` does not have one column per code.
     """
     model, dataset = result.model, result.dataset
-    media, codes = _Media.of(dataset, seed), information.shape[1]
+    media, codes = _Media(dataset, figures.color_range(dataset, seed)), information.shape[1]
     indices = model_samples.pick(dataset, RECONSTRUCTIONS, seed)
     before = model_samples.original(dataset, indices)
     latent_dim = model_samples.encode(model, before.features[:1]).shape[1]
@@ -194,19 +183,19 @@ def _traversal_rows(
 
 def _reconstructions(
     media: _Media, titles: list[str], before: ClipPair, after: ClipPair
-) -> list[Reconstruction]:
+) -> list[tuple[str, list[Shown]]]:
     peaks = [np.abs(clips.audio).max(axis=1, initial=0.0) for clips in (before, after)]
     scale = 1.1 * np.maximum(np.maximum(*peaks), 1e-3)
-    sides = []
-    for name, clips, color in (
-        ("original", before, figures.FIRST),
-        ("reconstruction", after, figures.SECOND),
-    ):
-        drawn = media.waves(clips.audio, scale, color)
-        sides.append(
-            [
-                Shown(name, media.strip(x[None]), media.player(a), figure)
-                for x, a, figure in zip(clips.features, clips.audio, drawn, strict=True)
-            ]
+    sides = [
+        [
+            Shown(name, media.strip(x[None]), media.player(a), figure)
+            for x, a, figure in zip(
+                clips.features, clips.audio, media.waves(clips.audio, scale, color), strict=True
+            )
+        ]
+        for name, clips, color in (
+            ("original", before, figures.FIRST),
+            ("reconstruction", after, figures.SECOND),
         )
-    return [Reconstruction(title, x, y) for title, x, y in zip(titles, *sides, strict=True)]
+    ]
+    return [(title, list(both)) for title, *both in zip(titles, *sides, strict=True)]

@@ -120,9 +120,14 @@ def pick(dataset: Any, count: int, seed: int) -> NDArray[np.int64]:
     return chosen.astype(np.int64)
 
 
+def _features(dataset: Any, indices: NDArray[np.int64]) -> Array:
+    """The features ``(B, 1, F, frames)`` of clips, as a model takes them."""
+    return np.ascontiguousarray(dataset.batch(indices)[0], dtype=np.float32)
+
+
 def original(dataset: Any, indices: NDArray[np.int64]) -> ClipPair:
     """The clips of the dataset itself."""
-    features = np.ascontiguousarray(dataset.batch(indices)[0], dtype=np.float32)
+    features = _features(dataset, indices)
     if not dataset.sample_rate:
         return ClipPair(features, np.zeros((len(features), 0), np.float32))
     return ClipPair(features, np.asarray(dataset.audio(indices), dtype=np.float32))
@@ -130,8 +135,7 @@ def original(dataset: Any, indices: NDArray[np.int64]) -> ClipPair:
 
 def reconstruct(model: torch.nn.Module, dataset: Any, indices: NDArray[np.int64]) -> ClipPair:
     """ClipPair decoded from their own mean codes."""
-    features = np.ascontiguousarray(dataset.batch(indices)[0], dtype=np.float32)
-    x_hat = decode(model, encode(model, features))
+    x_hat = decode(model, encode(model, _features(dataset, indices)))
     return ClipPair(x_hat, sound(dataset, x_hat))
 
 
@@ -152,7 +156,7 @@ def traverse(
     with_sound: list[int],
 ) -> Traversal:
     """Set each code of clip ``index`` to each of ``values``; audio for the codes ``with_sound``."""
-    base = encode(model, np.ascontiguousarray(dataset.batch(np.array([index]))[0], np.float32))[0]
+    base = encode(model, _features(dataset, np.array([index])))[0]
     latent_dim, steps = len(base), len(values)
     codes = np.tile(base, (latent_dim, steps, 1))
     for code in range(latent_dim):

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.reports import figures
+from fastdis.reports.figures import Kind
 from fastdis.reports.gallery import Gallery, gallery_of
 from fastdis.reports.latent_maps import LatentMap, latent_maps
-from fastdis.reports.pictures import Kind, kind_of
 from fastdis.reports.results import ModelResult
 from fastdis.reports.table import MISSING
 
@@ -69,14 +69,6 @@ def heat_rows(
     return rows
 
 
-def _importances(result: ModelResult, names: tuple[str, ...]) -> list[tuple[str, list[HeatCell]]]:
-    """The importance matrix that DCI is computed from, where DCI was scored."""
-    if result.panel is None or _DCI not in result.panel:
-        return []
-    matrix = result.panel.details[_DCI].matrix
-    return [] if matrix is None else heat_rows(names, matrix)
-
-
 def _heat_cell(value: float, best: float | None) -> HeatCell:
     percent = round(100 * min(1.0, max(0.0, value))) if math.isfinite(value) else 0
     return HeatCell(number(value, 2), percent, value == best)
@@ -110,14 +102,15 @@ def model_view(result: ModelResult, models: int, seed: int, maps: bool = False) 
         drawn = latent_maps(result, seed) if maps else []
     except FloatingPointError as error:
         problem = f"Nothing can be shown or heard of this model: {error}."
+    dci = result.panel.details.get(_DCI) if result.panel else None
     return ModelView(
         title=result.title,
         protocol=result.protocol,
         facts=training_facts(result.history),
         factors=heat_rows(names, information),
-        importances=_importances(result, names),
+        importances=[] if dci is None or dci.matrix is None else heat_rows(names, dci.matrix),
         curves=figures.loss_curves(result.history),
-        kind=kind_of(result.dataset),
+        kind=figures.kind_of(result.dataset),
         gallery=shown,
         maps=drawn,
         problem=problem,

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fastdis import __version__, _files, _validation
+from fastdis import _files, _validation
 from fastdis.reports import comparison, gallery, latent_maps, model_view, panel
 from fastdis.reports import results as results_module
-from fastdis.reports.results import PROTOCOLS, Results
+from fastdis.reports.results import PROTOCOLS, Results, versions
 
 SECTIONS = [
     ("answers", ""),
@@ -89,14 +88,6 @@ def _naming(target: Path) -> Iterator[None]:
     except OSError as error:
         message = f"cannot write the report: {error.strerror}"
         raise OSError(error.errno, message, str(target)) from error
-
-
-def versions() -> dict[str, str]:
-    """The versions of what computes and writes a report."""
-    found = {"Python": platform.python_version()}
-    for name in ("numpy", "torch"):
-        found[name] = metadata.version(name)
-    return found | {"fastdis": __version__}
 
 
 def render_template(name: str, **context: Any) -> str:

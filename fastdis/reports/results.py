@@ -1,18 +1,21 @@
 """The contents of a report: models, their scores, audits of the data, questions with answers.
 
-Plain data beside the live models and datasets, from which the page makes pictures and sounds.
+Plain data beside the live models and datasets, from which the page makes pictures and sounds;
+and their numbers as plain values for a JSON file.
 """
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis import _validation
+from fastdis import __version__, _validation
 from fastdis.reports.table import Table
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 MeanAndDeviation = tuple[float, float]  # over evaluation runs
 
+# Of a panel in a summary: its parts and matrices are in each model's own scores.json.
+_PANEL = ("scores", "intervals", "confidence", "warnings")
 PROTOCOLS = ("published", "sound")  # as stored; "corrected" is how the second is shown
 
 
@@ -226,3 +231,68 @@ def check(results: Results) -> None:
                 f"mutual_information of {result.title!r} takes shape ({len(names)}, codes), a row "
                 f"for each of {', '.join(names)}; got shape {shape}"
             )
+
+
+def versions() -> dict[str, str]:
+    """The versions of what computes and writes a report."""
+    found = {"Python": platform.python_version()}
+    for name in ("numpy", "torch"):
+        found[name] = metadata.version(name)
+    return found | {"fastdis": __version__}
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """The numbers to compare a run with: no weights, no pictures, no sound.
+
+    Parameters
+    ----------
+    results
+        What :func:`fastdis.reports.write` takes.
+
+    Returns
+    -------
+    dict
+        ``title``, ``settings``, ``versions``, ``answers`` and ``cells`` (their tables with numbers
+        as they are, None where not finite), ``audits`` and ``models``, as JSON takes them. A model
+        has its ``name``, ``title``, ``protocol``, ``epochs``, training ``seconds``,
+        ``clips_per_second`` (None without a history), last ``validation`` losses, ``scores`` as
+        (mean, deviation), and the ``panel``: its scores, their confidence intervals and warnings
+        (None without one).
+    """
+    return {
+        "title": results.title,
+        "settings": dict(results.settings),
+        "versions": versions(),
+        "answers": [_answer(answer) for answer in results.answers],
+        "cells": None if results.cells is None else results.cells.to_dict(),
+        "audits": {name: audit.to_dict() for name, audit in results.audits.items()},
+        "models": [_model(result) for result in results.models],
+    }
+
+
+def _model(result: ModelResult) -> dict[str, Any]:
+    panel = None if result.panel is None else result.panel.to_dict()
+    last = result.history[-1] if result.history else {}
+    seconds = sum(row["seconds"] for row in result.history)
+    clips = sum(row["seconds"] * row["clips_per_second"] for row in result.history)
+    return {
+        "name": result.name,
+        "title": result.title,
+        "protocol": result.protocol,
+        "epochs": len(result.history),
+        "seconds": round(seconds, 2),
+        "clips_per_second": round(clips / seconds, 1) if seconds else None,
+        "validation": last.get("validation", {}),
+        "scores": result.scores,
+        "panel": None if panel is None else {key: panel[key] for key in _PANEL},
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    """Without its figures."""
+    return {
+        "question": answer.question,
+        "answer": answer.answer,
+        "paragraphs": list(answer.paragraphs),
+        "tables": [table.to_dict() for table in answer.tables],
+    }

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from numbers import Real
-from typing import TypeGuard
+from numbers import Integral, Real
+from typing import Any, TypeGuard
 
 from fastdis import _validation
 
@@ -135,6 +135,12 @@ class Table:
             for start, end in zip(starts, ends, strict=True)
         ]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: numbers as they are, None where they are not finite."""
+        titles = [heading.text for heading in self.headings]
+        rows = [[_plain(value) for value in row] for row in self.rows]
+        return {"caption": self.title.text, "columns": titles, "rows": rows, "note": self.note}
+
     @property
     def has_missing(self) -> bool:
         """Whether a cell is a dash."""
@@ -185,6 +191,16 @@ def _cell(title: str | Cell) -> Cell:
 
 def _is_number(value: Value) -> TypeGuard[float]:
     return value is not None and not isinstance(value, (str, bool, Cell))
+
+
+def _plain(value: Value) -> str | float | int | bool | None:
+    if isinstance(value, Cell):
+        return value.text
+    if not _is_number(value):
+        return value
+    if not math.isfinite(value):
+        return None
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def _column(values: Sequence[Value], side: str) -> list[Cell]:

@@ -1,4 +1,4 @@
-"""Steps that studies share: begin and finish a run folder, score a model."""
+"""Steps that studies share: begin and finish a run folder, audit data, score and show a model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from fastdis import _files, _validation, datasets, training
-from fastdis.metrics import METRICS, SCORED_BY, code_information, evaluate_model, panel
+from fastdis.metrics import METRICS, SCORED_BY, Scores, code_information, evaluate_model, panel
 from fastdis.metrics.evaluation import names_of
-from fastdis.reports import Results, summary
+from fastdis.reports import ModelResult, Results, summary
 from fastdis.training.run_folder import LAST
 
 BOOTSTRAP = 1000  # resamples for the confidence intervals of the panel
@@ -58,6 +58,27 @@ def start(folder: Path, options: dict[str, Any], device: str) -> None:
     if file.exists() and _files.read_json(file, "a study") != options:
         raise ValueError(f"path {folder} holds a run of other options; name another folder")
     _files.write_json(file, options)
+
+
+def audited(file: Path, dataset: datasets.Dataset | None = None, seed: int = 0) -> datasets.Audit:
+    """The audit in a file; where there is none, that of ``dataset``, which is written to it."""
+    if dataset is not None and not file.exists():
+        _files.write_json(file, datasets.audit(dataset, seed=seed).to_dict())
+    return datasets.Audit.from_dict(_files.read_json(file, "an audit"))
+
+
+def shown(
+    name: str, title: str, protocol: str, folder: Path, dataset: datasets.Dataset
+) -> ModelResult:
+    """A trained and scored model from its run folder, as a report shows it."""
+    result = training.load(folder)
+    scores = _files.read_json(folder / "scores.json", "a model's scores")
+    return ModelResult(
+        name, title, protocol, result.model, dataset, result.history,
+        {convention: scores[convention] for convention in SCORED_BY if convention in scores},
+        np.array(scores["mutual_information"]),
+        Scores.from_dict(scores["panel"]) if "panel" in scores else None,
+    )  # fmt: skip
 
 
 def finish(folder: Path, results: Results, device: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import stream
 from fastdis import Factor, adsr, datasets
 from fastdis.datasets import AdditiveToy
-from fastdis.datasets.additive_toy.gain import loudest
+from fastdis.datasets.additive_toy.factors import loudest
 
 SMALL = {"f0": [150, 400], "slope": [-0.2, -0.8], "decay": [0.0, 8.0], "inharmonicity": [0, 0.01]}
 REPRESENTATIONS = ("waveform", "spectrogram", "mel", "cqt")
@@ -267,9 +267,9 @@ def test_options_make_the_same_set_again():
     ]
     for options in given:
         data = AdditiveToy("waveform", **options)
-        told = json.loads(json.dumps(data.options(), allow_nan=False))
-        again = datasets.build(told)
-        assert again.options() == data.options() == told
+        options = json.loads(json.dumps(data.options(), allow_nan=False))
+        again = datasets.build(options)
+        assert again.options() == data.options() == options
         assert again.space == data.space
         assert np.array_equal(again.features([3, 8]), data.features([3, 8]))
 

@@ -9,9 +9,8 @@ import pytest
 
 from fastdis import Factor, FactorSpace, datasets
 from fastdis.datasets import AdditiveToy, FactorAudit, SynTone
-from fastdis.datasets.auditing.confusion import confused
-from fastdis.datasets.auditing.result import Outcome
-from fastdis.datasets.auditing.verdict import paragraph, sentence
+from fastdis.datasets.auditing.neighbours import confused
+from fastdis.datasets.auditing.result import Outcome, paragraph, sentence
 from fastdis.datasets.base import Dataset
 
 

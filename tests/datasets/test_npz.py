@@ -144,10 +144,10 @@ def test_every_pickle_protocol_of_plain_metadata(tmp_path, whole, protocol):
     ],
 )
 def test_foreign_npz(tmp_path, whole, change, message):
-    told = {**whole, **change}
-    told["metadata"] = np.array(told["metadata"], dtype=object)
+    members = {**whole, **change}
+    members["metadata"] = np.array(members["metadata"], dtype=object)
     with pytest.raises(ValueError, match=message):
-        datasets.load_npz(_npz(tmp_path / "f.npz", **told))
+        datasets.load_npz(_npz(tmp_path / "f.npz", **members))
 
 
 def test_missing_truncated_and_lying_npz(tmp_path, whole):

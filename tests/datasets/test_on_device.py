@@ -156,9 +156,9 @@ def gpu_with(monkeypatch):
     """A stand-in for a GPU with so many bytes free, of which torch keeps some."""
 
     def prepare(free, kept, used):
-        told = {"device_count": 1, "current_device": 0, "memory_reserved": kept}
-        told |= {"memory_allocated": used, "mem_get_info": (free, 10**12)}
-        for name, value in told.items():
+        memory = {"device_count": 1, "current_device": 0, "memory_reserved": kept}
+        memory |= {"memory_allocated": used, "mem_get_info": (free, 10**12)}
+        for name, value in memory.items():
             monkeypatch.setattr(torch.cuda, name, lambda *_, value=value: value)
 
     return prepare
@@ -221,4 +221,4 @@ def test_data_sets_need_no_torch_for_anything_else():
         "data = SynTone('sound', num_freqs=2, num_amps=2)\n"
         "data.in_memory(); Pairs(data).partners([0], 0)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=240)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from fastdis.factors import Factor, FactorSpace
-from fastdis.reports import figures, gallery, latent_maps, model_samples, model_view, page, pictures
+from fastdis.reports import figures, gallery, latent_maps, model_samples, model_view, page
 from tests.reports.report_data import (
     Bump,
     Outline,
@@ -61,7 +61,7 @@ def pixels(uri):
 def test_a_spectrogram_is_in_decibels_of_a_sine_of_full_scale():
     time = np.arange(2000) / 8000
     tone = np.sin(2 * np.pi * 1000 * time)
-    levels = pictures.spectrogram(np.stack([tone, 0.1 * tone, 0 * tone]).astype(np.float32))
+    levels = figures.spectrogram(np.stack([tone, 0.1 * tone, 0 * tone]).astype(np.float32))
     assert levels.shape[1] == 129
     assert 32 <= levels.shape[2] <= 64
     middle = levels[:, :, levels.shape[2] // 2]
@@ -72,7 +72,7 @@ def test_a_spectrogram_is_in_decibels_of_a_sine_of_full_scale():
 
 @pytest.mark.parametrize("samples", [2, 17, 100, 100_000])
 def test_a_spectrogram_of_any_length_is_a_small_picture(samples):
-    levels = pictures.spectrogram(np.ones((1, samples), np.float32))
+    levels = figures.spectrogram(np.ones((1, samples), np.float32))
     assert np.isfinite(levels).all()
     assert levels.shape[1] <= 513
     assert 1 <= levels.shape[2] <= 101
@@ -81,12 +81,12 @@ def test_a_spectrogram_of_any_length_is_a_small_picture(samples):
 def test_models_of_waveforms_show_spectrograms():
     results = study(Waves())
     view = only_view(results)
-    assert view.kind is pictures.WAVEFORM
-    pair = view.gallery.reconstructions[0]
-    picture = pixels(pair.original.picture)
+    assert view.kind is figures.WAVEFORM
+    _, (original, _) = view.gallery.reconstructions[0]
+    picture = pixels(original.picture)
     assert min(picture.shape) >= 30  # not the one row that the features are
     audio = results.models[0].dataset.audio(model_samples.pick(Waves(), 3, 0)[:1])
-    levels = pictures.spectrogram(audio)[0]
+    levels = figures.spectrogram(audio)[0]
     row = figures._fewer_bins(levels, 64)[::-1].mean(axis=1).argmax()
     assert picture.mean(axis=1).argmax() == pytest.approx(
         row * picture.shape[0] / len(figures._fewer_bins(levels, 64)), abs=2
@@ -101,7 +101,7 @@ def test_models_of_waveforms_show_spectrograms():
 
 
 def test_the_scale_of_spectrograms_spans_80_db_at_most():
-    low, high = pictures.color_range(Waves(), 0)
+    low, high = figures.color_range(Waves(), 0)
     assert high - low == pytest.approx(80.0)
     assert high == pytest.approx(2.1, abs=1.5)  # squares: 4 / pi of a sine
 
@@ -111,7 +111,7 @@ def test_the_scale_of_spectrograms_spans_80_db_at_most():
 
 def test_images_stand_upright_and_keep_their_shape():
     dataset = Squares()
-    drawn = pictures.pictures(dataset, dataset.batch([0, 9])[0])
+    drawn = figures.pictures(dataset, dataset.batch([0, 9])[0])
     assert drawn.shape == (2, 108, 108)  # nine pixels each
     strip = pixels(figures.strip(drawn, 0.0, 1.0, height=108))
     assert strip.shape == (108, 2 * 108 + 1)
@@ -120,7 +120,7 @@ def test_images_stand_upright_and_keep_their_shape():
     assert bright[:, :108].sum() == 18 * 18
     assert bright[81:99, 109 + 81 : 109 + 99].all()
     large = np.zeros((1, 1, 200, 100), np.float32)
-    assert pictures.pictures(dataset, large).shape == (1, 200, 100)
+    assert figures.pictures(dataset, large).shape == (1, 200, 100)
     media = gallery._Media(dataset, (0.0, 1.0))
     assert pixels(media.strip(large)).shape == (200, 100)
 
@@ -146,7 +146,7 @@ def test_a_page_of_several_kinds_says_what_each_shows():
     several = [replace(m, title=str(i), history=[]) for i, m in enumerate(several)]
     html = page.render(replace(study(Tones()), models=several))
     Outline(html)
-    for kind in (pictures.FEATURES, pictures.WAVEFORM, pictures.IMAGE):
+    for kind in (figures.FEATURES, figures.WAVEFORM, figures.IMAGE):
         assert f'alt="{kind.name} of' in html
     assert html.count("<audio") == 2 * (2 * 3 + 6 + 4)
 
@@ -154,7 +154,7 @@ def test_a_page_of_several_kinds_says_what_each_shows():
 # Many codes
 
 
-def test_twenty_codes_have_pictures_and_the_most_telling_have_sounds(monkeypatch):
+def test_twenty_codes_have_pictures_and_the_most_informative_have_sounds(monkeypatch):
     results = fake_study(codes=20, epochs=0)
     result = results.models[0]
     assert len(gallery._with_sound(np.ones(20), 500, 2000, models=1)) == gallery.MOST_WITH_SOUND
@@ -162,8 +162,8 @@ def test_twenty_codes_have_pictures_and_the_most_telling_have_sounds(monkeypatch
     monkeypatch.setattr(gallery, "TRAVERSAL_BYTES", 7 * each)
     view = model_view.model_view(result, 1, 0)
     heard = [row.code for row in view.gallery.rows if row.sound]
-    telling = np.argsort(-result.mutual_information.max(axis=0), kind="stable")[:7]
-    assert heard == sorted(telling.tolist())
+    informative = np.argsort(-result.mutual_information.max(axis=0), kind="stable")[:7]
+    assert heard == sorted(informative.tolist())
     assert len(view.gallery.rows) == 20
     assert '<div class="pairs wide">' in page.render(without_pictures(results))
 

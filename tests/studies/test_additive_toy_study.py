@@ -24,7 +24,7 @@ GROUPS = [SHOWN, Group("rnn-cqt", DECAY, 6), Group("mlp-images", IMAGES)]
 def small():
     """The study of three groups, one of them shown."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "groups", lambda: GROUPS)
+        patch.setattr(study.grid, "groups", lambda: GROUPS)
         patch.setattr(study, "SHOWN", [SHOWN])
         patch.setattr(study, "AUDITED", ("cqt",))
         patch.setattr(study.datasets, "audit", partial(study.datasets.audit, pairs=10))
@@ -43,8 +43,8 @@ def made(small, tmp_path_factory):
 
 def test_a_run(made):
     folder, results = made
-    told = json.loads((folder / "results.json").read_text())
-    assert told["answers"][0]["answer"] == "9 models."
+    written = json.loads((folder / "results.json").read_text())
+    assert written["answers"][0]["answer"] == "9 models."
     assert len(results.cells.rows) == 9
     assert set(results.audits) == {"cqt"}
     (shown,) = results.models

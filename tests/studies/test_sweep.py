@@ -142,14 +142,14 @@ def test_cells_of_a_file(tmp_path):
         "objectives: [vae, {name: beta_tcvae, beta: [4, 8], estimator: [mss, mws]}]\n"
         "latent_dim: [2, 3]\nseeds: [5, 7]\nbatch_size: 8\nlearning_rate: 1e-3\n"
     )
-    told = plan(file)
-    labels = [cell.label for cell in told.cells]
+    planned = plan(file)
+    labels = [cell.label for cell in planned.cells]
     assert len(set(labels)) == len(labels) == 2 * 2 * (1 + 4)
     assert labels[:2] == ["vae_latent_dim=2/seed=5", "vae_latent_dim=2/seed=7"]
     assert "beta_tcvae_estimator=mws_latent_dim=3/beta=8.0_seed=7" in labels
-    assert told.settings.config["learning_rate"] == 1e-3  # which YAML takes for text
-    assert told.settings.protocol == told.settings.dataset["variant"] == "sound"
-    assert plan(yaml.safe_load(told.text)) == told
+    assert planned.settings.config["learning_rate"] == 1e-3  # which YAML takes for text
+    assert planned.settings.protocol == planned.settings.dataset["variant"] == "sound"
+    assert plan(yaml.safe_load(planned.text)) == planned
     published = plan({"dataset": {**TINY, "variant": "published"}, "objectives": ["vae"],
                       "batch_size": 8})  # fmt: skip
     assert published.settings.protocol == "published"
@@ -159,10 +159,10 @@ def test_a_stored_set_is_found_from_any_folder(tmp_path, monkeypatch):
     tiny = {key: value for key, value in TINY.items() if key not in ("name", "variant")}
     datasets.write_shards(datasets.SynTone("sound", **tiny), tmp_path / "set")
     monkeypatch.chdir(tmp_path)
-    told = plan({**SMALL, "dataset": "set", "objectives": ["vae"]})
-    assert told.settings.dataset["path"] == str(tmp_path / "set")
-    assert told.settings.protocol == "sound"
-    opened = cells.SweepContext(told.settings, "", "cpu", False).dataset()
+    planned = plan({**SMALL, "dataset": "set", "objectives": ["vae"]})
+    assert planned.settings.dataset["path"] == str(tmp_path / "set")
+    assert planned.settings.protocol == "sound"
+    opened = cells.SweepContext(planned.settings, "", "cpu", False).dataset()
     assert len(opened) == 64
     assert not isinstance(opened, datasets.InMemory)  # it may be larger than the memory
     with pytest.raises(ValueError, match="holds 'corrected' features"):
@@ -218,8 +218,8 @@ def test_a_cell_that_fails_is_a_row_and_the_others_go_on(made):
 
 def test_the_tables_say_the_same(made):
     results, folder = made
-    told = json.loads((folder / "results.json").read_text())
-    assert told["rows"] == results.rows
+    written = json.loads((folder / "results.json").read_text())
+    assert written["rows"] == results.rows
     with (folder / "results.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert list(lines[0])[:5] == ["objective", "beta", "latent_dim", "seed", "epochs"]
@@ -238,7 +238,7 @@ def test_the_tables_say_the_same(made):
     assert float(line["mig_deviation"]) == pytest.approx(statistics.stdev(values))
     assert (line["finished"], line["failed"]) == ("2", "0")
     assert summary["beta_vae", "1e+39"]["failed"] == "2"
-    assert told["summary"][1]["mean"]["mig"] == pytest.approx(statistics.mean(values))
+    assert written["summary"][1]["mean"]["mig"] == pytest.approx(statistics.mean(values))
 
 
 def test_intervals_where_they_are_asked_for(tmp_path):
@@ -411,8 +411,9 @@ def test_a_worker_takes_as_many_threads_as_it_has(threads):
 
 
 def test_a_task_waits_for_one_that_is_still_at_its_cell(tmp_path, monkeypatch):
-    told = plan({**SMALL, "objectives": ["vae"]})
-    place, (cell,) = cells.SweepContext(told.settings, str(tmp_path), "cpu", False), told.cells
+    planned = plan({**SMALL, "objectives": ["vae"]})
+    place = cells.SweepContext(planned.settings, str(tmp_path), "cpu", False)
+    (cell,) = planned.cells
     worker = SimpleNamespace(state=SimpleNamespace(nthreads=1))
     monkeypatch.setattr("distributed.get_worker", lambda: worker)
     monkeypatch.setattr(dask_cluster, "_kept", [])

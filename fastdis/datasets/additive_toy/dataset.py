@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastdis import _memory, _threads, _validation
 from fastdis._kernels.philox import philox
 from fastdis.datasets import representations
-from fastdis.datasets.additive_toy.factors import Setting, check_audible, toy_factors
-from fastdis.datasets.additive_toy.gain import gain
+from fastdis.datasets.additive_toy.factors import Setting, check_audible, gain, toy_factors
 from fastdis.datasets.registry import register
 from fastdis.datasets.representations import RepresentedDataset
 from fastdis.factors import FactorSpace, FactorTable
@@ -198,18 +197,6 @@ class AdditiveToy(RepresentedDataset):
             raise ValueError(f"clips takes how many to draw of the grid's {self.space.size:.3g}")
         return None
 
-    def __len__(self) -> int:
-        return self.space.size if self._table is None else len(self._table)
-
-    def table(self, indices: ArrayLike | slice | None = None) -> FactorTable:
-        """The factors of the clips at ``indices``; of all by default."""
-        if self._table is None:
-            return self.space.grid(indices)
-        if indices is None:
-            return self._table
-        rows: FactorTable = self._table[_validation.indices("indices", indices, len(self))]
-        return rows
-
     def partials(self, indices: ArrayLike | slice) -> Partials:
         """The partials of the clips at ``indices``, each array ``(B, P)``; before any envelope."""
         rows = _validation.indices("indices", indices, len(self))
@@ -218,14 +205,11 @@ class AdditiveToy(RepresentedDataset):
     def audio(self, indices: ArrayLike | slice) -> Array:
         """The sound of the clips at ``indices``, ``(B, T)`` in [-1, 1]."""
         rows = _validation.indices("indices", indices, len(self))
-        out: Array = _memory.new_array("audio", (len(rows), self.samples))
 
-        def work(start: int, stop: int) -> None:
-            for part in _groups(start, stop):
-                self._render(self.table(rows[part]), rows[part], self.seed, out[part])
+        def render(part: slice, out: Array) -> None:
+            self._render(self.table(rows[part]), rows[part], self.seed, out)
 
-        _threads.parallel_for(work, len(rows), _GROUP)
-        return out
+        return _in_groups("audio", (len(rows), self.samples), render)
 
     def features(self, indices: ArrayLike | slice) -> Array:
         """The features of the clips at ``indices``, ``(B, 1, F, frames)``."""
@@ -282,17 +266,14 @@ class AdditiveToy(RepresentedDataset):
     def _features(
         self, rows: NDArray[np.int64], table: Callable[[slice], FactorTable], seed: int | None
     ) -> Array:
-        """Features in groups that stay in cache; ``seed`` of the noise, None for no noise."""
-        out: Array = _memory.new_array("features", (len(rows), *self.feature_shape))
+        """The features of clips; ``seed`` of the noise, None for no noise."""
 
-        def work(start: int, stop: int) -> None:
-            for part in _groups(start, stop):
-                sound = np.empty((part.stop - part.start, self.samples), np.float32)
-                self._render(table(part), rows[part], seed, sound)
-                out[part] = self.features_of(sound)
+        def analyse(part: slice, out: Array) -> None:
+            sound = np.empty((len(out), self.samples), np.float32)
+            self._render(table(part), rows[part], seed, sound)
+            out[:] = self.features_of(sound)
 
-        _threads.parallel_for(work, len(rows), _GROUP)
-        return out
+        return _in_groups("features", (len(rows), *self.feature_shape), analyse)
 
     def _render(
         self, table: FactorTable, rows: NDArray[np.int64], seed: int | None, out: Array
@@ -325,8 +306,17 @@ class AdditiveToy(RepresentedDataset):
         return partials
 
 
-def _groups(start: int, stop: int) -> list[slice]:
-    return [slice(a, min(a + _GROUP, stop)) for a in range(start, stop, _GROUP)]
+def _in_groups(name: str, shape: tuple[int, ...], make: Callable[[slice, Array], None]) -> Array:
+    """An array that ``make(rows, out)`` fills, a group of clips that stays in cache at a time."""
+    out: Array = _memory.new_array(name, shape)
+
+    def work(start: int, stop: int) -> None:
+        for a in range(start, stop, _GROUP):
+            part = slice(a, min(a + _GROUP, stop))
+            make(part, out[part])
+
+    _threads.parallel_for(work, len(out), _GROUP)
+    return out
 
 
 def _pairs(correlation: Correlation | None) -> dict[tuple[str, str], float] | None:

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from fastdis import _threads, _validation
 from fastdis.datasets.auditing.neighbours import Neighbours, Rendered, RowFinder, flat, renderer
-from fastdis.datasets.auditing.result import PASS_SHARE, Audit, FactorAudit
-from fastdis.datasets.auditing.verdict import paragraph, sentence
+from fastdis.datasets.auditing.result import PASS_SHARE, Audit, FactorAudit, paragraph, sentence
 from fastdis.datasets.base import Dataset
-from fastdis.factors import Factor, FactorTable
+from fastdis.factors import Factor
 
 # Two features differ if any value differs by this share of the features' range: a hundred times
 # the rounding of float32, and far below what a trained network can resolve.
@@ -81,11 +80,11 @@ def audit(dataset: Dataset, *, pairs: int = 400, clips: int = 4000, seed: int = 
     table, factors = dataset.table(rows), dataset.space.factors
     tolerance = TOLERANCE * span
     pairs_of = [finder.neighbours(k, pairs, rng, tolerance) for k in range(len(factors))]
-    scores = _predict_all(components, table, train, test)
-    audits = [
-        _audit_factor(dataset, factor, found, score, tolerance, spread)
-        for factor, found, score in zip(factors, pairs_of, scores, strict=True)
-    ]
+    audits = []
+    for k, (factor, found) in enumerate(zip(factors, pairs_of, strict=True)):
+        target = (table.values if factor.kind == "continuous" else table.levels)[:, k]
+        score = _predict(components, target, factor, train, test)
+        audits.append(_audit_factor(dataset, factor, found, score, tolerance, spread))
     return Audit(tuple(audits), paragraph(audits))
 
 
@@ -137,17 +136,6 @@ def _principal_components(
     pca = PCA(n, svd_solver="randomized", random_state=0).fit(features[train])
     result: NDArray[np.float32] = pca.transform(features)
     return result
-
-
-def _predict_all(
-    x: NDArray[np.float32], table: FactorTable, train: NDArray[np.int64], test: NDArray[np.int64]
-) -> list[tuple[float, float]]:
-    """``(score, chance)`` for each factor."""
-    scores = []
-    for k, factor in enumerate(table.space.factors):
-        target = table.values[:, k] if factor.kind == "continuous" else table.levels[:, k]
-        scores.append(_predict(x, target, factor, train, test))
-    return scores
 
 
 def _predict(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastdis.metrics._catalogue import Entry
 from fastdis.reports import data_uris
 from fastdis.reports.figures import FAINT, INK, plain_axes
-from fastdis.reports.sweep.results import Combination, Spread, SweepResults, in_words, text_of
+from fastdis.reports.sweep.results import Combination, Spread, SweepResults, text_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,8 +76,7 @@ def _models(
     colors: dict[str, str] = {}
     for each in results.summary:
         others = {key: v for key, v in each.options.items() if key != axis.get(each.objective)}
-        title = results.title_of(each.objective)
-        name = ", ".join(filter(None, (title, in_words(others))))
+        name = results.name_of(each.objective, others)
         yield each, name, colors.setdefault(name, COLORS[len(colors) % len(COLORS)])
 
 
@@ -198,9 +197,7 @@ def _models_figure(results: SweepResults, score: Entry) -> str:
             spread.mean, place, xerr=spread.deviation or 0.0, color=COLORS[0], marker="o", ms=3.5,
             **_BAR,
         )  # fmt: skip
-    names = [
-        ", ".join(filter(None, (results.title_of(e.objective), in_words(e.options)))) for e in shown
-    ]
+    names = [results.name_of(each.objective, each.options) for each in shown]
     axes.set_yticks(range(len(shown)), names)
     axes.invert_yaxis()
     plain_axes(axes)

@@ -15,7 +15,7 @@ from statistics import fmean, stdev
 from typing import Any, TypedDict
 
 from fastdis import _files
-from fastdis.reports.page import versions
+from fastdis.reports.results import versions
 
 
 class Row(TypedDict):
@@ -89,6 +89,10 @@ class SweepResults:
     def title_of(self, objective: str) -> str:
         """The name that an objective is shown by."""
         return self.titles.get(objective, objective)
+
+    def name_of(self, objective: str, options: Mapping[str, Any], *more: str) -> str:
+        """A combination in words: ``"β-VAE, beta 4"``."""
+        return ", ".join(filter(None, (self.title_of(objective), in_words(options), *more)))
 
     @property
     def failed(self) -> list[Row]:

@@ -67,8 +67,7 @@ def text_table(results: SweepResults) -> str:
     sizes = sorted({each.latent_dim for each in results.summary})
     models: dict[str, dict[int, int]] = {}
     for i, each in enumerate(results.summary):
-        name = ", ".join(filter(None, (results.title_of(each.objective), in_words(each.options))))
-        models.setdefault(name, {})[each.latent_dim] = i
+        models.setdefault(results.name_of(each.objective, each.options), {})[each.latent_dim] = i
     groups: dict[int, Cell] = {}
     rows: list[list[Value]] = []
     for score in scores_of(results):
@@ -85,17 +84,13 @@ def _failures(results: SweepResults) -> str:
     """A line per combination, with the first of its errors."""
     found: dict[str, list[Row]] = {}
     for row in results.failed:
-        found.setdefault(_combination(row, results), []).append(row)
+        size = f"latent {row['latent_dim']}"
+        name = results.name_of(row["objective"], row["options"], size)
+        found.setdefault(name, []).append(row)
     return "".join(
         f"failed: {name}, seed {', '.join(str(row['seed']) for row in rows)}: {rows[0]['error']}\n"
         for name, rows in found.items()
     )
-
-
-def _combination(row: Row, results: SweepResults) -> str:
-    """The combination that a row belongs to, in words."""
-    parts = (results.title_of(row["objective"]), in_words(row["options"]))
-    return ", ".join(filter(None, (*parts, f"latent {row['latent_dim']}")))
 
 
 def _seeds(each: Combination) -> str:

@@ -7,6 +7,7 @@ What follows from the numbers is written in ``docs/additive_toy.md``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -134,7 +135,7 @@ def noise(rows: Sequence[Row]) -> Answer:
         note="Ceiling: what the factors determine of the variance with noise; the variance "
         "explained is a share of it.",
     )  # fmt: skip
-    return Answer(answer.question, answer.answer, tables=answer.tables, figures=[loss_curves(rows)])
+    return replace(answer, figures=[loss_curves(rows)])
 
 
 def last_share(losses: Sequence[float]) -> float:

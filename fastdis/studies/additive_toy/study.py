@@ -13,38 +13,24 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
-from fastdis import _files, datasets, metrics, training
+from fastdis import _files, datasets, training
 from fastdis.reports import ModelResult, Results
-from fastdis.studies.additive_toy import answers, measure
-from fastdis.studies.additive_toy.grid import (  # fmt: skip
-    ALL,
-    CLEAN,
-    IMAGES,
-    PRESETS,
-    SHOWN_BETA,
-    Group,
-    Preset,
-    groups,
-    make_dataset,
-    settings,
-)
+from fastdis.studies.additive_toy import answers, grid, measure
 from fastdis.studies.additive_toy.tables import all_cells
-from fastdis.studies.recipe import STUDY, finish, preset_of, repeat, score, start
+from fastdis.studies.recipe import STUDY, audited, finish, preset_of, repeat, score, shown, start
 
 AUDITED = ("waveform", "spectrogram", "mel", "cqt")
 # Shown whole, heard and seen: the report's networks on clean sounds, and on the hardest.
 SHOWN = [
-    *(Group(system, condition)
-      for condition in (CLEAN, ALL)
+    *(grid.Group(system, condition)
+      for condition in (grid.CLEAN, grid.ALL)
       for system in ("mlp-spectrogram", "cnn-cqt", "rnn-cqt", "conv1d-waveform")),
-    Group("cnn-images", IMAGES),
+    grid.Group("cnn-images", grid.IMAGES),
 ]  # fmt: skip
 
 
 def run(
-    path: str | Path, *, preset: str | Preset = "quick", seed: int = 0, device: str = "cpu",
+    path: str | Path, *, preset: str | grid.Preset = "quick", seed: int = 0, device: str = "cpu",
     images: str | Path | None = None, say: Callable[[str], None] = print,
 ) -> Results:  # fmt: skip
     """Make the data, train and measure the grid; a later call resumes a run that was stopped.
@@ -78,7 +64,7 @@ def run(
         a run of other options.
     """
     folder = Path(path)
-    size = preset_of(preset, PRESETS)
+    size = preset_of(preset, grid.PRESETS)
     images = None if images is None else str(images)
     if images is not None:
         datasets.MNIST(images)  # fails before the work, not after, if it is missing or damaged
@@ -88,10 +74,10 @@ def run(
     )  # fmt: skip
     for (representation, condition), members in _by_dataset().items():
         say(f"{condition}: {representation}")
-        dataset = make_dataset(representation, condition, size.clips, seed, images)
+        dataset = grid.make_dataset(representation, condition, size.clips, seed, images)
         data = measure.prepared(dataset)
-        if condition == ALL:
-            _audit(dataset, folder, representation, seed)
+        if condition == grid.ALL:
+            audited(_audit_file(folder, representation), dataset, seed)
         for together in _trained_together(members):
             say(f"{condition}: training {', '.join(group.of.title for group in together)}")
             measure.make(
@@ -101,23 +87,23 @@ def run(
         for group in members:
             if group in SHOWN:
                 say(f"{condition}: scoring {group.of.title}")
-                place = measure.run_folder(folder, group, SHOWN_BETA, seed)
+                place = measure.run_folder(folder, group, grid.SHOWN_BETA, seed)
                 score(training.load(place).model, data.dataset, place, 0, seed, bootstrap=0)
     results = load(folder)
     finish(folder, results, device)
     return results
 
 
-def _by_dataset() -> dict[tuple[str, str], list[Group]]:
-    made: dict[tuple[str, str], list[Group]] = {}
-    for group in groups():
+def _by_dataset() -> dict[tuple[str, str], list[grid.Group]]:
+    made: dict[tuple[str, str], list[grid.Group]] = {}
+    for group in grid.groups():
         made.setdefault((group.of.representation, group.condition), []).append(group)
     return made
 
 
-def _trained_together(members: list[Group]) -> list[list[Group]]:
+def _trained_together(members: list[grid.Group]) -> list[list[grid.Group]]:
     """Groups that one ``train_many`` can train: of one code size, all with weights kept or none."""
-    made: dict[tuple[int, bool], list[Group]] = {}
+    made: dict[tuple[int, bool], list[grid.Group]] = {}
     for group in members:
         made.setdefault((group.latent_dim, group in SHOWN), []).append(group)
     return list(made.values())
@@ -136,12 +122,9 @@ def load(path: str | Path) -> Results:
     folder = Path(path)
     with _files.reading(folder / STUDY, "a study", (KeyError, TypeError)):
         asked = _files.read_json(folder / STUDY, "a study")
-        size, seed, images = Preset(**asked["preset"]), int(asked["seed"]), asked["images"]
-    rows = [row for group in groups() for row in measure.read(folder, group)]
-    audits = {
-        name: datasets.Audit.from_dict(_files.read_json(_audit_file(folder, name), "an audit"))
-        for name in AUDITED
-    }
+        size, seed, images = grid.Preset(**asked["preset"]), int(asked["seed"]), asked["images"]
+    rows = [row for group in grid.groups() for row in measure.read(folder, group)]
+    audits = {name: audited(_audit_file(folder, name)) for name in AUDITED}
     return Results(
         title="The additive toy data set: six factors, four representations, five networks",
         summary=[
@@ -149,11 +132,11 @@ def load(path: str | Path) -> Results:
             f"on images) for {size.epochs} epochs. The clips are labelled, so that each question "
             "of the report has a table of numbers."
         ],
-        settings=settings(size, seed, images),
+        settings=grid.settings(size, seed, images),
         models=[_shown(folder, group, size, seed, images) for group in SHOWN],
         audits=audits,
         reference_table={}, reference_name="", explanation=[],
-        repeat=[repeat("additive-toy", size, PRESETS, seed, images=images)],
+        repeat=[repeat("additive-toy", size, grid.PRESETS, seed, images=images)],
         seed=seed,
         answers=answers.answers(rows, audits),
         answers_title="What the report asked",
@@ -166,24 +149,12 @@ def _audit_file(folder: Path, representation: str) -> Path:
     return folder / "audits" / f"{representation}.json"
 
 
-def _audit(dataset: datasets.Dataset, folder: Path, representation: str, seed: int) -> None:
-    """Audit, once, which of the six factors the representation carries."""
-    file = _audit_file(folder, representation)
-    if not file.exists():
-        _files.write_json(file, datasets.audit(dataset, seed=seed).to_dict())
-
-
 def _shown(
-    folder: Path, group: Group, size: Preset, seed: int, images: str | None
+    folder: Path, group: grid.Group, size: grid.Preset, seed: int, images: str | None
 ) -> ModelResult:  # fmt: skip
-    place = measure.run_folder(folder, group, SHOWN_BETA, seed)
-    result = training.load(place)
-    scores = _files.read_json(place / "scores.json", "a model's scores")
-    dataset = make_dataset(group.of.representation, group.condition, size.clips, seed, images)
-    beta = f"β = {SHOWN_BETA:g}".replace(" ", "\N{NO-BREAK SPACE}")
-    return ModelResult(
-        group.system, f"{group.of.title}, {beta}", group.condition, result.model,
-        measure.standardised(dataset)[0], result.history, {},
-        np.array(scores["mutual_information"]),
-        metrics.Scores.from_dict(scores["panel"]),
+    dataset = grid.make_dataset(group.of.representation, group.condition, size.clips, seed, images)
+    beta = f"β = {grid.SHOWN_BETA:g}".replace(" ", "\N{NO-BREAK SPACE}")
+    return shown(
+        group.system, f"{group.of.title}, {beta}", group.condition,
+        measure.run_folder(folder, group, grid.SHOWN_BETA, seed), measure.standardised(dataset)[0],
     )  # fmt: skip

@@ -8,16 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastdis.reports import Figure, Table, data_uris
-from fastdis.studies.additive_toy.grid import (
-    CLEAN,
-    IMAGE_SYSTEMS,
-    IMAGES,
-    NOISE,
-    SHOWN_BETA,
-    SHOWN_CAPTION,
-    SYSTEMS,
-    THEIRS,
-)
+from fastdis.studies.additive_toy import grid
 
 Row = Mapping[str, Any]  # of a rows.json; see measure.measure
 Measure = Callable[[Row], float]
@@ -34,7 +25,7 @@ COMPARED = (EXPLAINED, PROBE, MIG)
 
 def title_of(row: Row) -> str:
     """The network and the representation of a row."""
-    return (IMAGE_SYSTEMS if row["condition"] == IMAGES else SYSTEMS)[row["system"]].title
+    return grid.Group(row["system"], row["condition"]).of.title
 
 
 def all_cells(rows: Sequence[Row]) -> Table:
@@ -110,21 +101,21 @@ def loss_curves(rows: Sequence[Row]) -> Figure:
     """Held-out losses of the report's networks, with and without noise; one panel per network."""
     from matplotlib.figure import Figure as Canvas
 
-    canvas = Canvas(figsize=(2.2 * len(THEIRS), 1.9), dpi=150, layout="constrained")
-    panels = canvas.subplots(1, len(THEIRS), sharey=True)
-    for axes, system in zip(panels, THEIRS, strict=True):
-        for condition, dashes in ((CLEAN, "-"), (NOISE, "--")):
-            row = chosen(rows, system=system, condition=condition, beta=SHOWN_BETA)[0]
+    canvas = Canvas(figsize=(2.2 * len(grid.THEIRS), 1.9), dpi=150, layout="constrained")
+    panels = canvas.subplots(1, len(grid.THEIRS), sharey=True)
+    for axes, system in zip(panels, grid.THEIRS, strict=True):
+        for condition, dashes in ((grid.CLEAN, "-"), (grid.NOISE, "--")):
+            row = chosen(rows, system=system, condition=condition, beta=grid.SHOWN_BETA)[0]
             loss = np.array(row["validation"])
             span = max(loss[0] - loss.min(), 1e-12)
             epochs = np.arange(1, len(loss) + 1)
             axes.plot(epochs, (loss - loss.min()) / span, dashes, label=condition, linewidth=1.3)
-        axes.set_title(SYSTEMS[system].title, fontsize=8)
+        axes.set_title(grid.SYSTEMS[system].title, fontsize=8)
         axes.set_xlabel("epoch", fontsize=7)
         axes.tick_params(labelsize=7)
     panels[0].legend(fontsize=7, frameon=False)
     return Figure(
-        f"Held-out loss, scaled from its first epoch (1) to its minimum (0); {SHOWN_CAPTION}",
+        f"Held-out loss, scaled from its first epoch (1) to its minimum (0); {grid.SHOWN_CAPTION}",
         data_uris.figure_uri(canvas, colors=32),
         "Loss of the report's networks over the epochs, with and without noise",
     )

@@ -13,11 +13,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-from fastdis import _files, _validation, datasets, metrics, objectives, training
-from fastdis.reports import ModelResult, Results
-from fastdis.studies.recipe import STUDY, finish, preset_of, repeat, score, start
+from fastdis import _files, _validation, datasets, objectives
+from fastdis.reports import Results
+from fastdis.studies.recipe import STUDY, audited, finish, preset_of, repeat, score, shown, start
 from fastdis.studies.syntone.paper import EXPLANATION, TABLE_1
 from fastdis.training.per_objective import train_all
 
@@ -72,9 +70,7 @@ def run(
     for protocol in PROTOCOLS:
         dataset = make_dataset(protocol, size)
         say(f"{_validation.protocol_title(protocol)}: {len(dataset):,} clips")
-        if not (folder / protocol / "audit.json").exists():
-            audit = datasets.audit(dataset, seed=seed)
-            _files.write_json(folder / protocol / "audit.json", audit.to_dict())
+        audited(folder / protocol / "audit.json", dataset, seed)
         trained = train_all(
             dataset, folder / protocol, OBJECTIVES, protocol=protocol, epochs=size.epochs,
             batch_size=size.batch_size, latent_dim=size.latent_dim, seed=seed, device=device,
@@ -110,19 +106,10 @@ def load(path: str | Path) -> Results:
     found, audits = [], {}
     for protocol in PROTOCOLS:
         dataset = make_dataset(protocol, size)
-        audit = _files.read_json(folder / protocol / "audit.json", "an audit")
-        audits[protocol] = datasets.Audit.from_dict(audit)
+        audits[protocol] = audited(folder / protocol / "audit.json")
         for name in OBJECTIVES:
-            result = training.load(folder / protocol / name)
-            scores = _files.read_json(folder / protocol / name / "scores.json", "a model's scores")
-            conventions = {key: scores[key] for key in metrics.SCORED_BY}
-            found.append(
-                ModelResult(
-                    name, objectives.TITLES[name], protocol, result.model, dataset,
-                    result.history, conventions, np.array(scores["mutual_information"]),
-                    metrics.Scores.from_dict(scores["panel"]) if "panel" in scores else None,
-                )
-            )  # fmt: skip
+            place = folder / protocol / name
+            found.append(shown(name, objectives.TITLES[name], protocol, place, dataset))
     return Results(
         title="SynTone: learning disentangled audio representations",
         summary=_summary(size, audits),
