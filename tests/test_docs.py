@@ -24,7 +24,7 @@ FENCE = re.compile(
 )
 LONGEST = 100  # characters of a line, as in the code; table rows and links may be longer
 # Pages that are still wrapped at other widths.
-WIDE = {"docs/additive_toy.md", "docs/metrics.md", "docs/training.md"}
+WIDE = {"docs/additive_toy.md", "docs/metrics.md"}
 
 
 @dataclass(frozen=True)
