@@ -9,7 +9,7 @@ import torch
 
 from fastdis import load, models, objectives, train, train_many, training
 from fastdis.training import engines, state
-from fastdis.training.plan import ExecutionPlan
+from fastdis.training.step import ExecutionPlan
 from tests import forks
 from tests.models import model_processes
 from tests.models.model_data import NAMES, SHAPE, D, inputs, small

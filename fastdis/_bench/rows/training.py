@@ -92,7 +92,7 @@ def loss_error(how: TrainConfig) -> float:
     from fastdis.training import check_device
     from fastdis.training.batches import plan_batches
     from fastdis.training.loader import Loader
-    from fastdis.training.plan import ExecutionPlan
+    from fastdis.training.step import ExecutionPlan
 
     dataset = three_batches().in_memory()
     model, objective = model_and_objective()
