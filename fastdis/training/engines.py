@@ -58,7 +58,7 @@ class Engine(ABC):
     def train(self, mode: bool) -> None:
         """Switch dropout and batch statistics on or off."""
         for state in self.states:
-            state.train(mode)
+            state.model.train(mode)
 
     def gradients(self) -> list[Tensor]:
         """The gradients of the last step: one tensor ``(M, n)`` per weight."""

@@ -35,10 +35,6 @@ class TrainState:
         of_objective = [each for each in self.objective.parameters() if id(each) not in names]
         return list(self.model.parameters()), of_objective, of_adversary
 
-    def train(self, mode: bool) -> None:
-        """Switch dropout and batch statistics on or off."""
-        self.model.train(mode)
-
 
 def optimizers_of(
     of_model: Sequence[Tensor], of_objective: Sequence[Tensor], of_adversary: Sequence[Tensor],
