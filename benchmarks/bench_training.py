@@ -14,6 +14,7 @@ import training_cuda
 
 from fastdis import _files
 from fastdis._bench import table
+from fastdis.reports.text import markdown_lines
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -22,7 +23,7 @@ def shown(results):
     """The figures of a device as a table, and under it what failed."""
     header = ("work", "on", "as", "against", "speed", "takes", "to reach", "error of the loss")
     lines = [_line(row, results["where"].get("device", "CPU")) for row in results["rows"]]
-    return "\n".join([table.markdown(header, lines), *results["failed"]])
+    return "\n".join([markdown_lines(header, lines), *results["failed"]])
 
 
 def _line(row, device):

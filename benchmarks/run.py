@@ -19,6 +19,7 @@ from fastdis import _files
 from fastdis._bench import suite, table
 from fastdis._bench.measure import REPEATS
 from fastdis._threads import get_num_threads
+from fastdis.reports.text import markdown_lines
 
 HERE = Path(__file__).parent
 GPU_SECONDS = 1.0
@@ -139,7 +140,7 @@ def memory_table(measured):
         )
         for work, size, peak, beyond in measured
     )
-    return table.markdown(
+    return markdown_lines(
         ("work", "size", "peak", "beyond", f"at most {memory.AT_MOST_MB} MB"), rows
     )
 
@@ -157,7 +158,7 @@ def slopes_table(panels):
         for one in curves
     )
     header = ("time against", "of", "slope", f"at most {scaling.LINEAR}", "the largest")
-    return table.markdown(header, rows)
+    return markdown_lines(header, rows)
 
 
 def gpu_table():
@@ -174,7 +175,7 @@ def gpu_table():
     if not rows:
         return GPU_TARGET + "Not measured: no CUDA device was at hand."
     header = ("work", "on", "size", "takes", f"under {GPU_SECONDS:g} s", "error", "spread")
-    return GPU_TARGET + "\n\n" + table.markdown(header, rows)
+    return GPU_TARGET + "\n\n" + markdown_lines(header, rows)
 
 
 def gpu_training():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fastdis import TrainConfig, datasets, models, objectives, train
 from fastdis._bench import table
+from fastdis.reports.text import markdown_lines
 
 AT_MOST = 0.03
 EPOCHS = 2  # the first one also warms up and is not counted
@@ -43,7 +44,7 @@ def measure(clips=3200):
 def markdown(measured):
     """The table of RESULTS.md."""
     rows = ((name, f"{each:.2%}", table.reached(each < AT_MOST)) for name, each in measured)
-    return table.markdown(("features from", "waiting", f"under {AT_MOST:.0%}"), rows)
+    return markdown_lines(("features from", "waiting", f"under {AT_MOST:.0%}"), rows)
 
 
 if __name__ == "__main__":

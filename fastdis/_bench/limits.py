@@ -26,24 +26,13 @@ IN_REGISTERS = "in registers alone"
 
 @dataclass(frozen=True)
 class Limits:
-    """Measured limits of the machine.
+    """Measured limits of the machine, per second."""
 
-    Attributes
-    ----------
-    copy
-        Bytes read and written a second by a copy of large arrays.
-    fill
-        Bytes written a second where nothing is read.
-    multiply_adds
-        Float32 ones a second.
-    by
-        How those were measured: in registers alone; without ``benchmarks/limits`` or a compiler, in
-        a product of large matrices, which may be no more than half as fast.
-    """
-
-    copy: float
-    fill: float
-    multiply_adds: float
+    copy: float  # bytes read and written by a copy of large arrays
+    fill: float  # bytes written where nothing is read
+    multiply_adds: float  # of float32
+    # How those were measured: without ``benchmarks/limits`` or a compiler, in a product of large
+    # matrices, which may be no more than half as fast.
     by: str = IN_REGISTERS
 
     def share(self, bytes_moved: float, multiply_adds: float, seconds: float) -> tuple[float, str]:
@@ -53,10 +42,8 @@ class Limits:
         """
         if math.isnan(multiply_adds):
             return math.nan, ""
-        times = {
-            "memory": bytes_moved / self.copy,
-            "arithmetic": multiply_adds / self.multiply_adds,
-        }
+        arithmetic = multiply_adds / self.multiply_adds
+        times = {"memory": bytes_moved / self.copy, "arithmetic": arithmetic}
         limit = max(times, key=lambda name: times[name])
         return times[limit] / seconds, limit
 

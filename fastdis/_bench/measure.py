@@ -51,26 +51,15 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Trial:
-    """A row's contestants on their data.
-
-    Attributes
-    ----------
-    ours, peer
-        fastdis, and whom it is held against, each at several settings, of which the fastest is
-        timed.
-    error
-        Computes the error of fastdis's result, and checks the peer's by the way.
-    bytes_moved, multiply_adds
-        Of fastdis, a unit: every argument read once and every result written once; and float32
-        multiply-adds, where a float64 one counts as two, and an addition or product alone, of
-        integers too, as one. A real transform of n points counts as 1.25 n log2 n of them: it takes
-        2.5 n log2 n operations. NaN where they depend on the data and are not counted.
-    """
+    """fastdis and its peer on their data, each at several settings; the fastest one is timed."""
 
     ours: Sequence[Contestant]
     peer: Sequence[Contestant]
-    error: Callable[[], float]
-    bytes_moved: float
+    error: Callable[[], float]  # of fastdis's result; checks the peer's, too
+    bytes_moved: float  # by fastdis per unit: every argument read and every result written once
+    # By fastdis per unit, in float32: one of float64 counts as two, and an addition or product
+    # alone, of integers too, as one. A real transform of n points takes 2.5 n log2 n operations and
+    # counts as half as many. NaN where they depend on the data and are not counted.
     multiply_adds: float
     keep: object = None  # what has to live as long as the trial, such as a temporary folder
 
@@ -168,18 +157,13 @@ def measure(row: Row, scale: Scale) -> Outcome:
     except WrongPeerError as wrong:
         return Outcome(row, str(wrong))
     except Exception as failure:  # a peer's, of any kind: the other rows are measured all the same
-        return Outcome(row, _one_line(failure))
+        return Outcome(row, " ".join(f"not timed: {type(failure).__name__}: {failure}".split()))
     ours_s, peer_s = np.median(seconds, axis=0).tolist()
     return Outcome(
         row, error=error, ours=1.0 / ours_s, peer=1.0 / peer_s, setting=peer.setting,
         ratio=peer_s / ours_s, spread=spread(seconds[:, 1] / seconds[:, 0]),
         bytes_moved=trial.bytes_moved, multiply_adds=trial.multiply_adds,
     )  # fmt: skip
-
-
-def _one_line(failure: Exception) -> str:
-    """What failed, on one line, as a table needs it."""
-    return " ".join(f"not timed: {type(failure).__name__}: {failure}".split())
 
 
 def fastest(contestants: Sequence[Contestant]) -> Contestant:

@@ -10,20 +10,15 @@ from fastdis._bench.first_calls import FirstCall
 from fastdis._bench.limits import Limits
 from fastdis._bench.measure import LOW_SHARE, Outcome
 from fastdis._bench.speedup import Speedup
+from fastdis.reports.text import markdown_lines
 
 _HEADER = ("work", "against", "fastdis", "peer", "ratio", "at least", "of its limit",
            "error (at most)", "spread")  # fmt: skip
 
 
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def rows_table(outcomes: Iterable[Outcome], limits: Limits) -> str:
     """One line a row: both speeds, their ratio, its target, the limit, the error, the spread."""
-    return markdown(_HEADER, (_line(outcome, limits) for outcome in outcomes))
+    return markdown_lines(_HEADER, (_line(outcome, limits) for outcome in outcomes))
 
 
 def _line(outcome: Outcome, limits: Limits) -> tuple[str, ...]:
@@ -35,16 +30,13 @@ def _line(outcome: Outcome, limits: Limits) -> tuple[str, ...]:
     peer = f"{row.peer} ({outcome.setting})" if outcome.setting else row.peer
     share, limit = outcome.share(limits)
     return (
-        row.work,
-        peer,
-        f"{speed(outcome.ours)} {row.unit}/s",
-        f"{speed(outcome.peer)} {row.unit}/s",
+        row.work, peer,
+        f"{speed(outcome.ours)} {row.unit}/s", f"{speed(outcome.peer)} {row.unit}/s",
         f"**{ratio(outcome.ratio)}**",
         target + ("" if outcome.reached is None else reached(outcome.reached)),
         f"{share:.0%} ({limit})" if limit else "",
-        f"{outcome.error:.1g} {bound} {row.error_of}",
-        f"{outcome.spread:.0%}",
-    )
+        f"{outcome.error:.1g} {bound} {row.error_of}", f"{outcome.spread:.0%}",
+    )  # fmt: skip
 
 
 def reached(was: bool) -> str:
@@ -86,21 +78,17 @@ def limits_table(limits: Limits) -> str:
         ("fill, bytes written", f"{limits.fill / 1e9:.0f} GB/s"),
         (f"float32 multiply-adds, {limits.by}", f"{limits.multiply_adds / 1e9:.0f} billion/s"),
     )
-    return markdown(("limit", "measured"), rows)
+    return markdown_lines(("limit", "measured"), rows)
 
 
 def first_calls_table(calls: Iterable[FirstCall]) -> str:
     """What a fresh process waits for."""
     rows = (
-        (
-            c.name,
-            c.note or f"{c.seconds * 1000:.0f} ms",
-            f"{c.at_most * 1000:,.0f} ms",
-            "" if c.note else reached(c.seconds <= c.at_most),
-        )
+        (c.name, c.note or f"{c.seconds * 1000:.0f} ms", f"{c.at_most * 1000:,.0f} ms",
+         "" if c.note else reached(c.seconds <= c.at_most))
         for c in calls
-    )
-    return markdown(("in a fresh process, caches warm", "takes", "at most", ""), rows)
+    )  # fmt: skip
+    return markdown_lines(("in a fresh process, caches warm", "takes", "at most", ""), rows)
 
 
 def speedups_table(speedups: Sequence[Speedup]) -> str:
@@ -108,21 +96,18 @@ def speedups_table(speedups: Sequence[Speedup]) -> str:
     if not speedups:
         return "Only one thread here."
     rows = (
-        (
-            s.work,
-            f"{speed(s.one)} {s.unit}/s",
-            f"{speed(s.all)} {s.unit}/s",
-            f"**{s.ratio:.2f}x**",
-            f"{s.spread:.0%}",
-        )
+        (s.work, f"{speed(s.one)} {s.unit}/s", f"{speed(s.all)} {s.unit}/s",
+         f"**{s.ratio:.2f}x**", f"{s.spread:.0%}")
         for s in speedups
+    )  # fmt: skip
+    return markdown_lines(
+        ("work", "1 thread", f"{speedups[0].threads} threads", "ratio", "spread"), rows
     )
-    return markdown(("work", "1 thread", f"{speedups[0].threads} threads", "ratio", "spread"), rows)
 
 
 def pairs_table(header: Sequence[str], pairs: dict[str, str]) -> str:
     """Names and values."""
-    return markdown(header, pairs.items())
+    return markdown_lines(header, pairs.items())
 
 
 def plain(outcome: Outcome, limits: Limits) -> dict[str, Any]:

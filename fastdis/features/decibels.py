@@ -31,7 +31,7 @@ def power_to_db(
     ref : float or callable
         The power of 0 dB, or a function that finds it in a clip, such as ``np.max``.
     amin : float
-        The least power told apart from silence.
+        The least power that is distinguished from silence.
     top_db : float, optional
         Values further below a clip's maximum are raised to that. None leaves them.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fastdis import _validation
 from fastdis.reports.results import Answer, Results
@@ -49,7 +49,7 @@ def markdown_table(table: Table, group_title: str = "") -> str:
 
 
 def markdown_lines(
-    head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[bool] = ()
+    head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[bool] = ()
 ) -> str:
     """The lines of a table in Markdown; columns of ``numbers`` are aligned right."""
     rule = ["---:" if number else "---" for number in numbers or [False] * len(head)]

@@ -23,8 +23,8 @@ import torch
 from fastdis.training.config import MEASURE, TrainConfig
 from fastdis.training.engines import can_be_stacked, make_engine, uses_torch_generator
 from fastdis.training.loader import Batch
-from fastdis.training.plan import ExecutionPlan
 from fastdis.training.state import TrainState
+from fastdis.training.step import ExecutionPlan
 
 AUTO = "auto"  # an engine by a fixed rule; by measurement if the configuration is tuned
 # A gradient of bfloat16 is off by about 1%, a hundredth of how much two batches' gradients differ.
@@ -33,9 +33,7 @@ _SEARCH_SECONDS = {"cpu": 15.0, "cuda": 90.0}
 # Shorter runs are not worth a search.
 _MIN_RUN_SECONDS, _MIN_RUN_STEPS = 60.0, 50
 _TIMED_STEPS, _TIMED_SECONDS = 5, 1.0  # per trial, whichever ends first
-_FASTER = (
-    0.97  # a candidate takes at most this share of the best time so far: noise must not choose
-)
+_FASTER = 0.97  # of the best time so far: a candidate that takes longer wins by noise alone
 
 
 @dataclass
@@ -55,13 +53,7 @@ class Choice:
 
     @classmethod
     def from_dict(cls, saved: Any) -> Choice:
-        """The choice that :meth:`to_dict` gave.
-
-        Raises
-        ------
-        ValueError
-            If ``saved`` is something else.
-        """
+        """The choice that :meth:`to_dict` gave; a ValueError for anything else."""
         try:
             plan = ExecutionPlan(**saved["plan"])
             return cls(plan, str(saved["why"]), dict(saved["tried"]))
@@ -93,7 +85,10 @@ def choose(
     if first.seconds * steps < _MIN_RUN_SECONDS:
         seconds = max(1, round(first.seconds * steps))
         return Choice(default, f"a run of about {seconds} s is not worth a search")
-    reference = _time_plan(states, _reference(default), device, sample, math.inf)
+    # Eager float32, or float64 for a plan of float64: what other plans must agree with.
+    dtype = "float64" if default.dtype == "float64" else "float32"
+    eager = ExecutionPlan("contiguous", dtype, False, "threads")
+    reference = _time_plan(states, eager, device, sample, math.inf)
     plan, best = default, first.seconds
     tried: dict[str, float | str] = {str(default): best}
     for name, values in others.items():  # one choice after the other, each from the best so far
@@ -115,12 +110,8 @@ def keep(
 ) -> Choice:  # fmt: skip
     """The choice of a run that goes on, with an engine for these models.
 
-    A run that was trained with others may go on alone, and the other way round.
-
-    Raises
-    ------
-    ValueError
-        If the engine that was asked for cannot stack the models.
+    A run that was trained with others may go on alone, and the other way round. A ValueError if the
+    requested engine cannot stack the models.
     """
     engines = _engines(states, config, device, MEASURE if engine == AUTO else engine)
     if choice.plan.engine in engines:
@@ -135,22 +126,21 @@ def _candidates(
     on_gpu = device.type == "cuda"
     dtypes = ("float32", "tf32", "bfloat16") if on_gpu else ("float32", "bfloat16")
     engines = {"engine": _engines(states, config, device, engine)}
+
+    def options(name: str, measured: tuple[str, ...]) -> tuple[str, ...]:
+        requested = config.requested(name)
+        return measured if requested == MEASURE else (requested,)
+
     compiled = {"never": (False,), "always": (True,), MEASURE: (False, True)}
     values: dict[str, tuple[Any, ...]] = {
         **(engines if on_gpu else {}),  # what matters most comes first
-        "memory_format": _options(
-            config.requested("memory_format"), ("channels_last", "contiguous")
-        ),
-        "dtype": _options(config.requested("dtype"), dtypes),
+        "memory_format": options("memory_format", ("channels_last", "contiguous")),
+        "dtype": options("dtype", dtypes),
         **engines,
         "compiled": compiled[config.requested("compile")],  # the slowest trial comes last
     }
     default = ExecutionPlan(**{name: each[0] for name, each in values.items()})
     return default, {name: each[1:] for name, each in values.items()}
-
-
-def _options(requested: str, measured: tuple[str, ...]) -> tuple[str, ...]:
-    return measured if requested == MEASURE else (requested,)
 
 
 def _engines(
@@ -179,12 +169,6 @@ def _engines(
         return ("threads",)
     both = ("stacked", "threads") if device.type == "cuda" else ("threads", "stacked")
     return both if MEASURE in (engine, config.tune) else both[:1]
-
-
-def _reference(plan: ExecutionPlan) -> ExecutionPlan:
-    """Eager float32, or float64 for a plan of float64: what other plans must agree with."""
-    dtype = "float64" if plan.dtype == "float64" else "float32"
-    return ExecutionPlan("contiguous", dtype, False, "threads")
 
 
 @dataclass

@@ -27,22 +27,13 @@ def split(n: int, validation: float, seed: int) -> tuple[Indices, Indices]:
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """The clips of a run, and how they are split into batches.
-
-    Attributes
-    ----------
-    training, held_out : ndarray of int64
-        Indices of clips of the data set.
-    batch_size, smallest_batch : int
-        Clips per batch, and the fewest that the objective takes.
-    pairs, held_out_pairs : Pairs or None
-        Draw partners, where the objective takes pairs: among the training clips, and among all.
-    """
+    """The clips of a run by their indices in the data set, and how they are split into batches."""
 
     training: Indices
     held_out: Indices
     batch_size: int
-    smallest_batch: int
+    smallest_batch: int  # the fewest clips that the objective takes
+    # Draw partners, where the objective takes pairs: among the training clips, and among all.
     pairs: Any = None
     held_out_pairs: Any = None
 
@@ -77,11 +68,8 @@ def plan_batches(
 ) -> BatchPlan:
     """The batches of a run, after every check of sizes that can be made before the first step.
 
-    Raises
-    ------
-    ValueError
-        If the model does not fit the data set, or the batch size does not fit the number of clips,
-        the objective or the number of processes.
+    A ValueError if the model does not fit the data set, or the batch size does not fit the number
+    of clips, the objective or the number of processes.
     """
     if tuple(model.input_shape) != tuple(dataset.feature_shape):
         raise ValueError(

@@ -28,13 +28,7 @@ class VersionError(ValueError):
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Write tensors and JSON state, beside and renamed.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or cannot be written; what was there before stays.
-    """
+    """Write tensors and JSON state, beside and renamed; what was there stays on an OSError."""
     with _files.replacing(path) as partial:
         _write(partial, path, tensors, state)
 
@@ -46,11 +40,6 @@ def save_rotating(
 
     A stop at any moment leaves a whole file at one of the two, for :func:`load_newest`: the new one
     is on the disk before either is renamed, and a damaged one never takes a whole one's place.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or cannot be written; what was there before stays.
     """
     with _files.replacing(path) as partial:
         _write(partial, path, tensors, state)
@@ -66,12 +55,8 @@ def _write(
     from safetensors.torch import save
 
     plain, text = _plain(tensors), json.dumps(state)
-    metadata = {
-        "format": FORMAT,
-        "version": str(VERSION),
-        "state": text,
-        "checksum": _checksum(plain, text),
-    }
+    metadata = {"format": FORMAT, "version": str(VERSION), "state": text}
+    metadata["checksum"] = _checksum(plain, text)
     data = save(plain, metadata)  # its save_file leaves a hidden file of its own after a kill
     try:
         partial.write_bytes(data)
@@ -102,22 +87,15 @@ def _checksum(tensors: Mapping[str, Tensor], state: str) -> str:
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], Any]:
-    """The tensors and the state that :func:`save` wrote.
+    """The tensors and the state that :func:`save` wrote; a FileNotFoundError if there is no file.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is truncated, altered, foreign, or (:class:`VersionError`) of another version.
+    A ValueError if the file is truncated, altered, foreign, or (:class:`VersionError`) of another
+    version.
     """
     from safetensors import SafetensorError, safe_open
 
     what = "a fastdis checkpoint"
-    with (
-        _files.reading(path, what, (SafetensorError,)),
-        safe_open(path, framework="pt") as file,
-    ):
+    with _files.reading(path, what, (SafetensorError,)), safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         if metadata.get("format") != FORMAT:
             raise ValueError(f"{path} is not {what}")
@@ -136,13 +114,8 @@ def load_newest(path: Path, previous: Path) -> Iterator[tuple[Path, dict[str, Te
     """The checkpoints that :func:`save_rotating` wrote, newest first: file, tensors and state.
 
     Each is read when it is asked for; a damaged one is skipped with a warning that names it. Yields
-    nothing if neither file is there.
-
-    Raises
-    ------
-    ValueError
-        If files are there and none of them can be read, or one (:class:`VersionError`) is of
-        another version: that is no damage, and to go on from an older one would lose work.
+    nothing if neither file is there. A ValueError if none can be read, or if one
+    (:class:`VersionError`) is of another version: to go on from an older one would lose work.
     """
     faults: list[str] = []
     found = False
@@ -156,9 +129,9 @@ def load_newest(path: Path, previous: Path) -> Iterator[tuple[Path, dict[str, Te
         except ValueError as fault:
             warnings.warn(f"checkpoint left out: {fault}", stacklevel=2)
             faults.append(str(fault))
-            continue
-        found = True
-        yield each, tensors, state
+        else:
+            found = True
+            yield each, tensors, state
     if faults and not found:
         raise ValueError(f"no checkpoint can be read: {'; '.join(faults)}")
 
@@ -194,10 +167,7 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def into_module(prefix: str, module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Load the weights that :func:`of_module` named.
 
-    Raises
-    ------
-    ValueError
-        If they are another architecture's; the error names the first difference.
+    If they are of another architecture, a ValueError names the first difference.
     """
     mine, theirs = module.state_dict(), _under(prefix, tensors)
     for key in sorted(mine.keys() | theirs.keys()):

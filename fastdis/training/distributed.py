@@ -23,13 +23,8 @@ from fastdis.training.step import Average
 class ProcessGroup:
     """The processes that train one model together; a single one without torchrun or if ``alone``.
 
-    The group is initialised once and destroyed when the process ends; a group that the caller has
-    initialised is used and left to the caller.
-
-    Attributes
-    ----------
-    rank, size : int
-        The number of this process, and how many there are.
+    ``rank`` is the number of this process, ``size`` how many there are. The group is initialised
+    once and destroyed when the process ends; a group of the caller is used and left to the caller.
     """
 
     def __init__(self, device: torch.device, *, alone: bool = False) -> None:
@@ -59,13 +54,7 @@ class ProcessGroup:
             distributed.barrier()
 
     def check_same(self, description: Mapping[str, Any]) -> None:
-        """Check that every process describes the same run as the first one.
-
-        Raises
-        ------
-        ValueError
-            If they differ; the error names the first difference.
-        """
+        """Raise a ValueError that names the first difference from the first process's run."""
         if self.size == 1:
             return
         first, own = (_flat(each) for each in (self.broadcast_object(description), description))

@@ -20,26 +20,23 @@ from torch.func import functional_call, stack_module_state
 from torch.nn.modules.dropout import _DropoutNd
 
 from fastdis._threads import get_num_threads
-from fastdis.training.cuda_graphs import CapturedStep
-from fastdis.training.optimizers import optimizers_of, set_rates
-from fastdis.training.plan import ExecutionPlan
-from fastdis.training.state import TrainState
-from fastdis.training.step import Average, LossFunction, LossTerms, Step, Terms
+from fastdis.training.state import TrainState, optimizers_of, set_rates
+from fastdis.training.step import (
+    Average,
+    CapturedStep,
+    ExecutionPlan,
+    LossFunction,
+    LossTerms,
+    Step,
+    Terms,
+)
 
 
 class Engine(ABC):
-    """Takes one step of each of M models at once; ``x`` and ``noise`` are ``(M, ...)``.
-
-    Attributes
-    ----------
-    states : list of TrainState
-        The models.
-    keys : sequence of str
-        The names of the T terms that :meth:`step` and :meth:`terms` returned last.
-    """
+    """Takes one step of each of M models at once; ``x`` and ``noise`` are ``(M, ...)``."""
 
     states: list[TrainState]
-    keys: Sequence[str] = ()
+    keys: Sequence[str] = ()  # the names of the T terms that `step` and `terms` returned last
 
     @abstractmethod
     def step(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
@@ -61,7 +58,7 @@ class Engine(ABC):
     def train(self, mode: bool) -> None:
         """Switch dropout and batch statistics on or off."""
         for state in self.states:
-            state.train(mode)
+            state.model.train(mode)
 
     def gradients(self) -> list[Tensor]:
         """The gradients of the last step: one tensor ``(M, n)`` per weight."""
@@ -72,46 +69,24 @@ class Engine(ABC):
         ]
 
 
-class SoloEngine(Engine):
-    """One model, on the caller's own thread."""
-
-    def __init__(
-        self, state: TrainState, plan: ExecutionPlan, device: torch.device,
-        average: Average | None = None,
-    ) -> None:  # fmt: skip
-        self.states = [state]
-        self.own = _make_step(state, plan, device, average)
-
-    def step(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
-        """Take a step; returns the terms before the update, ``(T, 1)``."""
-        terms = self.own(x[0], noise[0], step)
-        self.own.wait()
-        self.keys = self.own.keys
-        return terms[:, None]
-
-    def terms(self, x: Tensor, noise: Tensor, step: Tensor) -> Tensor:
-        """The terms ``(T, 1)`` without an update."""
-        terms = self.own.terms(x[0], noise[0], step)
-        self.keys = self.own.keys
-        return terms[:, None]
-
-    def close(self) -> None:
-        """Free CUDA graphs."""
-        self.own.close()
-
-
 class ThreadedEngine(Engine):
-    """Several models, each by itself: on threads of a CPU, on streams of a GPU.
+    """One or several models, each by itself: on threads of a CPU, on streams of a GPU.
 
-    On a CPU two models on one thread each are faster than two in turn on two threads: no thread
-    waits at the end of every operation.
+    One model is on the caller's own thread. On a CPU two models on one thread each are faster than
+    two in turn on two threads: no thread waits at the end of every operation.
     """
 
     def __init__(
-        self, states: Sequence[TrainState], plan: ExecutionPlan, device: torch.device
-    ) -> None:
+        self, states: Sequence[TrainState], plan: ExecutionPlan, device: torch.device,
+        average: Average | None = None,
+    ) -> None:  # fmt: skip
         self.states = list(states)
-        self.steps = [_make_step(state, plan, device) for state in states]
+        self.steps = [
+            _step_class(device)(
+                LossTerms(state.model, state.objective), state.optimizers, plan, device, average
+            )
+            for state in states
+        ]
         workers = min(len(self.steps), get_num_threads())
         if device.type != "cpu" or any(map(uses_torch_generator, states)):
             workers = 1
@@ -243,9 +218,7 @@ def make_engine(
     """The engine that the plan names; ``average`` is for one model in a group of processes."""
     if plan.engine == "stacked":
         return StackedEngine(states, plan, device)
-    if len(states) == 1:
-        return SoloEngine(states[0], plan, device, average)
-    return ThreadedEngine(states, plan, device)
+    return ThreadedEngine(states, plan, device, average)
 
 
 def can_be_stacked(states: Sequence[TrainState]) -> bool:
@@ -278,13 +251,6 @@ def uses_torch_generator(state: TrainState) -> bool:
 
 def _step_class(device: torch.device) -> type[Step]:
     return CapturedStep if device.type == "cuda" else Step
-
-
-def _make_step(
-    state: TrainState, plan: ExecutionPlan, device: torch.device, average: Average | None = None
-) -> Step:
-    loss_terms = LossTerms(state.model, state.objective)
-    return _step_class(device)(loss_terms, state.optimizers, plan, device, average)
 
 
 def _batched(base: nn.Module, weights: Any, buffers: Any) -> LossFunction:

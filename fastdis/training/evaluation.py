@@ -17,8 +17,8 @@ from fastdis.training.config import TrainConfig
 from fastdis.training.distributed import ProcessGroup, unshard_batches
 from fastdis.training.engines import Engine, make_engine
 from fastdis.training.loader import Loader, make_loader
-from fastdis.training.plan import ExecutionPlan
 from fastdis.training.state import TrainState
+from fastdis.training.step import ExecutionPlan
 
 
 def evaluate(

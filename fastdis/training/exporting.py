@@ -109,7 +109,7 @@ def load_exported(folder: str | Path) -> Any:
         raise ValueError(f"{config} is of version {version}, this reads {VERSION}")
     with _files.reading(config, _WHAT, (AttributeError, KeyError, TypeError, ValueError)):
         model = models.build(**description["model"], seed=0)
-        model.to(_dtype(description["dtype"]))
+        model.to({"float32": torch.float32, "float64": torch.float64}[description["dtype"]])
         digest = str(description["sha256"])
     with _files.reading(weights, "an exported model"):
         data = weights.read_bytes()
@@ -141,10 +141,6 @@ def _describe(path: Path, model: Any, which: str) -> dict[str, Any]:
 
 def _is_export(description: Any) -> bool:
     return isinstance(description, dict) and description.get("format") == FORMAT
-
-
-def _dtype(name: Any) -> torch.dtype:
-    return {"float32": torch.float32, "float64": torch.float64}[name]
 
 
 def _check_target(folder: Path) -> None:

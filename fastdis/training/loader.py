@@ -21,8 +21,8 @@ from fastdis.datasets._prefetch import ahead
 from fastdis.synthesis import noise as philox_noise
 from fastdis.training.batches import Indices
 from fastdis.training.distributed import ProcessGroup
-from fastdis.training.plan import ExecutionPlan
 from fastdis.training.state import TrainState
+from fastdis.training.step import ExecutionPlan
 
 # Noise streams, distinct from each other and from those of data sets, whose key is a seed alone.
 _TRAINING, _VALIDATION = 1, 2
@@ -30,42 +30,21 @@ _TRAINING, _VALIDATION = 1, 2
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step of M models takes.
+    """What one step of M models takes."""
 
-    Attributes
-    ----------
-    indices : ndarray of int64 (M, B)
-        The clips of the whole batch, over all processes.
-    x : tensor (M, b, C, F, frames)
-        The features of this process's clips.
-    noise : tensor (M, draws, b, D)
-        Standard normal numbers.
-    """
-
-    indices: Indices
-    x: Tensor
-    noise: Tensor
+    indices: Indices  # (M, B): the clips of the whole batch, over all processes
+    x: Tensor  # (M, b, C, F, frames): the features of this process's clips
+    noise: Tensor  # (M, draws, b, D): standard normal numbers
 
     def __len__(self) -> int:
         return int(self.indices.shape[1])
 
 
 class Loader:
-    """Makes batches in a thread of its own, one ahead.
+    """Makes batches of ``dataset`` in a thread of its own, one ahead, in the plan's dtype.
 
-    Parameters
-    ----------
-    dataset, device, plan
-        Whose features, for which device, in which dtype.
-    noise_shape
-        Draws per clip and size of the code, ``(draws, D)``.
-    shard
-        The clips of a batch that this process takes.
-
-    Attributes
-    ----------
-    waited : float
-        Seconds for which :meth:`training` and :meth:`validation` waited for a batch.
+    ``noise_shape`` is ``(draws per clip, size of the code)``; ``shard`` are the clips of a batch
+    that this process takes; ``waited`` counts the seconds spent waiting for a batch.
     """
 
     def __init__(
@@ -106,9 +85,7 @@ class Loader:
             for _ in numbers:
                 start = time.perf_counter()
                 batch, ready = next(made)
-                if (
-                    ready is not None
-                ):  # the step waits for the copy to the device, the host does not
+                if ready is not None:  # the step waits for the copy to the device, not the host
                     stream = torch.cuda.current_stream(self.device)
                     stream.wait_event(ready)
                     for tensor in (batch.x, batch.noise):  # keep the memory until the step has read
@@ -140,13 +117,11 @@ class Loader:
         if shared:
             flat = indices[0]
         x: Tensor
-        if (
-            isinstance(self.dataset, OnDevice)
-            and self.dataset.tensor.device == self._numbered_device
-        ):
-            x = self.dataset.take(self._send(torch.from_numpy(np.ascontiguousarray(flat))))
+        data = self.dataset
+        if isinstance(data, OnDevice) and data.tensor.device == self._numbered_device:
+            x = data.take(self._send(torch.from_numpy(np.ascontiguousarray(flat))))
         else:
-            x = self._send(torch.from_numpy(self.dataset.features(flat)))
+            x = self._send(torch.from_numpy(data.features(flat)))
         if shared:
             return x.expand(len(indices), *x.shape)
         return x.reshape(*indices.shape, *x.shape[1:])

@@ -64,10 +64,12 @@ def train_many(
         size of the code; if ``seeds`` or a list of the grid is empty or holds a value twice, an
         option is unknown, or the engine cannot stack the models.
     """
-    config = config or TrainConfig()
+    config, grid = config or TrainConfig(), grid or {}
+    options = [_distinct(f"grid[{key!r}]", given) for key, given in grid.items()]
+    combinations = [dict(zip(grid, each, strict=True)) for each in itertools.product(*options)]
     runs = []
     for (folder, each), values, seed in itertools.product(
-        _architectures(model), _combinations(grid or {}), _distinct("seeds", seeds)
+        _architectures(model), combinations, _distinct("seeds", seeds)
     ):
         own = folder_name({**values, "seed": seed})
         path = None if config.path is None else str(Path(config.path, folder, own))
@@ -96,11 +98,6 @@ def _architectures(model: Any) -> list[tuple[str, Any]]:
             f"model takes architectures of one input shape and one size of the code, got {sizes}"
         )
     return list(model.items())
-
-
-def _combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    values = [_distinct(f"grid[{key!r}]", given) for key, given in grid.items()]
-    return [dict(zip(grid, each, strict=True)) for each in itertools.product(*values)]
 
 
 def _distinct(name: str, values: Iterable[Any]) -> list[Any]:

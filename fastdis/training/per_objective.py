@@ -19,29 +19,12 @@ def train_all(
     batch_size: int = 64, latent_dim: int = 8, seed: int = 0, model: str = "conv3",
     device: str = "cpu", progress: bool = True, say: Callable[[str], None] = print, **config: Any,
 ) -> dict[str, TrainResult]:  # fmt: skip
-    """Train a model for each objective, each in its own run folder, each resumable.
+    """Train a model for each objective; returns the results by the objectives' names.
 
-    Parameters
-    ----------
-    dataset
-        As in :func:`fastdis.training.train`.
-    folder
-        The folder of the run folders, which are named as the objectives.
-    names, protocol
-        The objectives, as :func:`fastdis.objectives.build` takes them.
-    epochs, batch_size
-        Of all objectives except FactorVAE, see :func:`equal_budget`.
-    latent_dim, model, seed
-        As in :func:`fastdis.models.build`.
-    device, progress, **config
-        As in :class:`fastdis.TrainConfig`.
-    say
-        Called with one line before each model.
-
-    Returns
-    -------
-    dict
-        The result of each objective, by its name.
+    Each resumes from its own run folder, ``folder`` / its name. ``epochs`` and ``batch_size`` are
+    of all objectives except FactorVAE, see :func:`equal_budget`; ``say`` is called with one line
+    before each model. The other arguments are those of :func:`fastdis.models.build`,
+    :func:`fastdis.objectives.build` and :class:`fastdis.TrainConfig`.
     """
     results = {}
     for name in names:

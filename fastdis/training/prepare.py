@@ -15,20 +15,14 @@ from fastdis.training.autotune import Choice
 from fastdis.training.batches import BatchPlan
 from fastdis.training.distributed import ProcessGroup
 from fastdis.training.loader import Batch, make_loader
-from fastdis.training.plan import ExecutionPlan
 from fastdis.training.run_folder import Progress, Run, describe
+from fastdis.training.step import ExecutionPlan
 
 
 def check_folders(
     runs: list[Run], dataset: Dataset, batches: BatchPlan, processes: ProcessGroup
 ) -> None:
-    """Prepare the objectives, and check that each folder and each process is of the same run.
-
-    Raises
-    ------
-    ValueError
-        If a folder holds another run, or a process was given another one.
-    """
+    """Prepare the objectives; a ValueError if a folder or a process has another run."""
     for run in runs:
         torch.manual_seed(run.config.seed)
         run.objective.prepare(run.model.latent_dim, len(batches.training))
@@ -43,10 +37,7 @@ def choose_plan(
 ) -> Choice:  # fmt: skip
     """The plan of the runs so far; for new runs the default, or the fastest if that is asked for.
 
-    Raises
-    ------
-    ValueError
-        If the runs so far had different plans, or the engine cannot stack the models.
+    A ValueError if the runs so far had different plans, or the engine cannot stack the models.
     """
     config = runs[0].config
     # The first process has checked the folder, and decides for all.

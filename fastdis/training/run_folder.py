@@ -114,13 +114,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the folder, and keep other processes from writing to it meanwhile.
-
-        Raises
-        ------
-        OSError
-            If it cannot be written, or another process writes to it.
-        """
+        """Make the folder, and keep other processes from writing to it; an OSError if it cannot."""
         if self.path is None or not self.writes:
             yield
             return
@@ -140,13 +134,7 @@ class RunFolder:
             yield
 
     def check_same_run(self, description: dict[str, Any]) -> None:
-        """Write the description; if the folder holds one, check that it is of the same run.
-
-        Raises
-        ------
-        ValueError
-            If the folder holds another run; the error names the first difference.
-        """
+        """Write the description; a ValueError if the folder holds one of another run."""
         if self.path is None or not self.writes:
             return
         _files.remove_partial(self.path)
@@ -180,12 +168,9 @@ class RunFolder:
         return progress
 
     def plan(self, device: torch.device) -> dict[str, Any] | None:
-        """The contents of ``plan.json``; None if there is none, or if it is of another device.
+        """The contents of ``plan.json``, or None if it is missing or of another device.
 
-        Raises
-        ------
-        ValueError
-            If the file is damaged.
+        A ValueError if the file is damaged.
         """
         if self.path is None or not (self.path / PLAN).exists():
             return None

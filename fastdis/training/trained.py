@@ -56,8 +56,8 @@ def encode(
     The model is in evaluation mode afterwards.
     """
     weight = next(model.parameters())
-    means, logvars = [np.empty((0, model.latent_dim), np.float32)], []
-    logvars.append(means[0])
+    nothing = np.empty((0, model.latent_dim), np.float32)
+    means, logvars = [nothing], [nothing]
     model.eval()
     with torch.no_grad():
         for start in range(0, len(rows), batch_size):

@@ -177,7 +177,7 @@ def test_no_module_needs_a_checkout_to_be_imported(tmp_path):
         "print(checkout.PRESENT, sum(bool(row.missing) for row in suite.ROWS if row.own_peer))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=240, cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
     assert done.stdout.split() == ["False", str(sum(row.own_peer for row in suite.ROWS))]
@@ -317,7 +317,7 @@ def test_audioflux_in_a_process_of_its_own():
         "outcome = measure.measure(row, 'smoke')\n"
         "print(outcome.note or outcome.ratio > 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
     assert done.stdout.strip() == "True", done.stderr
 
 

@@ -103,7 +103,7 @@ for _ in range(20):
 stop.set()
 busy.join()
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=240)
 
 
 def test_features_import_nothing_heavy():
@@ -113,6 +113,6 @@ def test_features_import_nothing_heavy():
         "f.mel_filters(sr=8000, n_fft=512, n_mels=9); print('scipy.signal' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
     )
     assert done.stdout.split("\n")[:2] == ["[]", "False"]

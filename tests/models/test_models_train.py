@@ -9,7 +9,7 @@ import torch
 
 from fastdis import load, models, objectives, train, train_many, training
 from fastdis.training import engines, state
-from fastdis.training.plan import ExecutionPlan
+from fastdis.training.step import ExecutionPlan
 from tests import forks
 from tests.models import model_processes
 from tests.models.model_data import NAMES, SHAPE, D, inputs, small
@@ -93,8 +93,8 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(name, tmp_path):
     broken, whole = run(name, tmp_path / "broken"), run(name, tmp_path / "whole")
     assert equal(weights(broken), weights(whole))
     found, expected = (checkpoints(tmp_path / each) for each in ("broken", "whole"))
-    (found, told), (expected, wanted) = found["last.safetensors"], expected["last.safetensors"]
-    assert told == wanted
+    (found, state), (expected, wanted) = found["last.safetensors"], expected["last.safetensors"]
+    assert state == wanted
     assert all(torch.equal(found[key], tensor) for key, tensor in expected.items())
 
 

@@ -82,10 +82,19 @@ def batch(size=8, seed=0):
 @contextmanager
 def one_thread() -> Iterator[None]:
     """For loops of small steps, to which a second thread is a burden."""
+    with torch_threads(1):
+        yield
+
+
+@contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """Torch on so many threads, and on as many as before afterwards."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 FOUR = ("vae", "beta_vae", "factor_vae", "beta_tcvae")

@@ -73,14 +73,14 @@ def test_gradient_of_the_gaussian_likelihood_is_the_error_over_the_variance():
     torch.testing.assert_close(x_hat.grad, (x_hat - x).detach() / (0.25 * len(x)))
 
 
-def test_a_learned_variance_starts_where_it_is_told_and_ends_at_the_residual():
+def test_a_learned_variance_starts_where_it_is_set_and_ends_at_the_residual():
     objective = ready("vae", likelihood="gaussian_learned", variance=0.5)
     model = Tiny(3)
 
-    def told():
+    def variance():
         return objectives.log_variance(objective.raw_variance).exp().item()
 
-    assert told() == pytest.approx(0.5, rel=1e-6)
+    assert variance() == pytest.approx(0.5, rel=1e-6)
     assert objective.adversary is None
     x, noise = batch(64)
     residual = (model(x, noise[0])[0] - x).square().mean().item()
@@ -90,7 +90,7 @@ def test_a_learned_variance_starts_where_it_is_told_and_ends_at_the_residual():
             optimizer.zero_grad()
             objective(model, x, noise[:1])["loss"].backward()
             optimizer.step()
-    assert told() == pytest.approx(residual, rel=1e-3)
+    assert variance() == pytest.approx(residual, rel=1e-3)
 
 
 def test_a_learned_variance_has_a_floor_where_the_reconstruction_is_perfect():

@@ -192,7 +192,7 @@ def test_noise_of_its_own_is_as_wide_as_it_takes():
     pair, (x, _) = _pair("info_vae"), batch()
     drawn = []
     model = pair.model
-    model.sample, sample = lambda *told: drawn.append(told[2]) or sample(*told), model.sample
+    model.sample, sample = lambda *given: drawn.append(given[2]) or sample(*given), model.sample
     torch.manual_seed(0)
     pair.objective(model, x)
     assert drawn[0].shape == (8, D)

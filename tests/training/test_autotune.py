@@ -11,7 +11,7 @@ import torch
 
 from fastdis import TrainConfig, load, train, train_many
 from fastdis.training import autotune
-from fastdis.training.plan import ExecutionPlan
+from fastdis.training.step import ExecutionPlan
 from tests.objectives.objective_data import one_thread
 from tests.training.training_data import (
     Noted,

@@ -34,8 +34,8 @@ class Untouched:
         self.raises.__enter__()
         return self.model, self.objective, self.dataset
 
-    def __exit__(self, *told):
-        caught = self.raises.__exit__(*told)
+    def __exit__(self, *raised):
+        caught = self.raises.__exit__(*raised)
         assert self.dataset.asked == []
         for key, value in self.model.state_dict().items():
             assert torch.equal(value, self.before[key])
@@ -66,7 +66,7 @@ def test_names_and_numbers(build, message):
 
 
 @pytest.mark.parametrize(
-    ("told", "error", "message"),
+    ("options", "error", "message"),
     [
         ({"seeds": []}, ValueError, r"seeds takes one or more different values, got \[\]"),
         ({"seeds": [1, 2, 1]}, ValueError, "seeds takes one or more different values"),
@@ -82,9 +82,9 @@ def test_names_and_numbers(build, message):
         ({"engine": "stack"}, ValueError, "engine takes one of .*; did you mean 'stacked'"),
     ],
 )
-def test_what_many_runs_differ_in(tmp_path, told, error, message):
+def test_what_many_runs_differ_in(tmp_path, options, error, message):
     with Untouched(error, message, name="beta_vae") as three:
-        train_many(*three, config(tmp_path / "runs"), **{"seeds": [0], **told})
+        train_many(*three, config(tmp_path / "runs"), **{"seeds": [0], **options})
     assert not (tmp_path / "runs").exists()
 
 

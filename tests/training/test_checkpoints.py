@@ -1,4 +1,4 @@
-"""Checkpoints: a file that was torn or altered is told, and the one before it is there."""
+"""Checkpoints: a truncated or altered file raises an error, and the one before it is there."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from fastdis import _files
 from fastdis.training import checkpoints
+from tests import forks
 
 RNG = torch.arange(5, dtype=torch.uint8)
 TENSORS = {
@@ -195,7 +196,7 @@ checkpoints.save_rotating(Path(sys.argv[1]), Path(sys.argv[2]), tensors, {"numbe
 
 def test_a_process_killed_while_it_writes_leaves_both_and_nothing_else(files):
     """Its end comes at a limit of the file's size, always amid the tensors."""
-    done = subprocess.run([sys.executable, "-c", TORN, *map(str, files)], timeout=60)
+    done = subprocess.run([sys.executable, "-c", TORN, *map(str, files)], timeout=forks.SECONDS)
     assert done.returncode == -signal.SIGXFSZ
     _files.remove_partial(files[0].parent)
     assert [number for _, number in _newest(*files)] == [2, 1]

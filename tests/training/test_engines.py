@@ -132,7 +132,7 @@ def test_threads_are_as_many_afterwards_as_before(engine, stop):
     else:
         with pytest.raises(KeyboardInterrupt):
             train_many(*parts(), data, settings, seeds=[0, 1, 2], engine=engine)
-    with ThreadPoolExecutor(1) as fresh:  # which has as many as torch has been told last
+    with ThreadPoolExecutor(1) as fresh:  # which takes the number that torch was last set to
         assert fresh.submit(torch.get_num_threads).result() == torch.get_num_threads() == 2
     assert not helpers()
     assert torch.equal(torch.random.get_rng_state(), drawn)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from fastdis import TrainConfig, cli, models, objectives, train, training
 from fastdis.training import checkpoints, exporting
+from tests import forks
 
 FILES = ["config.json", "decoder.pt2", "encoder.pt2", "model.safetensors"]
 
@@ -73,7 +74,9 @@ print(any(name.split(".")[0] == "fastdis" for name in sys.modules))
 
 def test_graphs_give_the_same_codes_in_a_process_of_torch_alone(run, written, tmp_path):
     command = [sys.executable, "-c", ALONE, str(written["encoder"].parent), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=forks.SECONDS, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["True", "False"]  # another shape is refused; no fastdis there
     model = training.load(run).model

@@ -11,7 +11,7 @@ from fastdis import train
 from fastdis.training import loader
 from fastdis.training.batches import BatchPlan
 from fastdis.training.loader import Loader
-from fastdis.training.plan import ExecutionPlan
+from fastdis.training.step import ExecutionPlan
 from tests.objectives.objective_data import one_thread
 from tests.training.training_data import SHAPE, Noted, config, helpers, parts
 

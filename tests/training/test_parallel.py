@@ -43,7 +43,7 @@ def torchrun(*arguments):
 
 
 def together(meeting, case, *each):
-    """Exit codes, and what was told, of a process for each ``(folder, options)``."""
+    """Exit codes and results of a process for each ``(folder, options)``."""
     meeting.mkdir()
     started = [
         forks.start(member, rank, len(each), str(meeting), folder and str(folder), case, options)

@@ -18,7 +18,7 @@ from fastdis.datasets import SynTone
 from fastdis.synthesis import noise as philox_noise
 from fastdis.training import checkpoints
 from tests import forks
-from tests.objectives.objective_data import one_thread
+from tests.objectives.objective_data import one_thread, torch_threads
 from tests.training.training_data import Noted, config, parts
 
 ROOT = Path(__file__).parents[2]
@@ -58,10 +58,11 @@ def test_two_runs_of_a_seed_agree_bit_for_bit_and_leave_torch_alone(small_sound)
     torch.manual_seed(5)
     expected = torch.rand(2)
     torch.manual_seed(5)
-    one, two, other = (
-        _weights(train(*_parts(small_sound, "factor_vae"), small_sound, _config(seed=seed)))
-        for seed in (3, 3, 4)
-    )
+    with torch_threads(2):
+        one, two, other = (
+            _weights(train(*_parts(small_sound, "factor_vae"), small_sound, _config(seed=seed)))
+            for seed in (3, 3, 4)
+        )
     assert torch.equal(torch.rand(2), expected)
     assert _equal(one, two)
     assert not _equal(one, other)

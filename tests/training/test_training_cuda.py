@@ -8,10 +8,10 @@ import torch
 
 from fastdis import TrainConfig, models, objectives, train, train_many
 from fastdis.training.batches import plan_batches
-from fastdis.training.engines import SoloEngine
+from fastdis.training.engines import ThreadedEngine
 from fastdis.training.loader import Loader
-from fastdis.training.plan import ExecutionPlan
 from fastdis.training.state import TrainState
+from fastdis.training.step import ExecutionPlan
 
 pytestmark = [
     pytest.mark.gpu,
@@ -65,7 +65,7 @@ def test_steps_are_captured_and_wait_for_nothing(small_sound, name):
     state.move_to(plan, device)
     batches = plan_batches(model, objective, small_sound, CONFIG, 1)
     loader = Loader(small_sound.on_device(device), device, plan, (objective.draws, 4))
-    engine = SoloEngine(state, plan, device)
+    engine = ThreadedEngine([state], plan, device)
     losses = []
     for epoch in range(4):
         for batch in loader.training([batches.epoch(0, epoch)], [0], epoch, 0):
@@ -76,7 +76,7 @@ def test_steps_are_captured_and_wait_for_nothing(small_sound, name):
                 losses.append(engine.step(batch.x, batch.noise, step))
             finally:
                 torch.cuda.set_sync_debug_mode("default")
-    assert engine.own.graphs
+    assert engine.steps[0].graphs
     assert np.isfinite(torch.stack(losses).cpu().numpy()).all()
 
 

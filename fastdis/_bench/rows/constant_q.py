@@ -7,14 +7,14 @@ roughly; nnAudio is given librosa's Q.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, of_peak, pick
-from fastdis._bench.rows.features import FRAMES, HOP, batches, clips
+from fastdis._bench.rows.features import FRAMES, HOP, Peer, batches, clips, in_torch
 from fastdis._bench.rows.synthesis import CLIP_BYTES, RATE
 from fastdis.features import cqt
 from fastdis.features.constant_q.plan import C1, ConstantQ, ConstantQSettings, plan_for
@@ -52,14 +52,10 @@ def exact(audio: NDArray[np.floating[Any]]) -> NDArray[np.complex128]:
     return result
 
 
-def _trial(
-    scale: Scale,
-    make_peer: Callable[[NDArray[np.float32]], tuple[list[Contestant], NDArray[Any]]],
-    peer_clips: int,
-) -> Trial:
+def _cqt(scale: Scale, make_peer: Peer, peer_clips: tuple[int, int, int]) -> Trial:
     """``make_peer`` gives its settings, and its result for the first of the clips it is given."""
     audio = clips(pick(scale, 8, 512, 1024))
-    fewer = audio[:peer_clips]
+    fewer = audio[: pick(scale, *peer_clips)]
     contestants, found = make_peer(fewer)
     out = np.zeros((len(audio), BINS, FRAMES), np.complex64)
 
@@ -73,57 +69,41 @@ def _trial(
         return of_peak(cqt(some, **_OPTIONS), exact(some))
 
     return Trial(
-        batches(ours, audio, (64, 256, 1024)),
-        contestants,
-        error,
-        bytes_moved=CLIP_BYTES + 8 * BINS * FRAMES,
-        multiply_adds=_multiply_adds(),
-    )
+        batches(ours, audio, (64, 256, 1024)), contestants, error,
+        bytes_moved=CLIP_BYTES + 8 * BINS * FRAMES, multiply_adds=_multiply_adds(),
+    )  # fmt: skip
 
 
-def _librosa(scale: Scale) -> Trial:
-    def peer(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
-        import librosa
+def _librosa(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
+    import librosa
 
-        def run() -> list[NDArray[np.complex64]]:
-            return [librosa.cqt(y, **_OPTIONS) for y in audio]
+    def run() -> list[NDArray[np.complex64]]:
+        return [librosa.cqt(y, **_OPTIONS) for y in audio]
 
-        return [Contestant(run, len(audio), "a clip at a time")], np.stack(run())
-
-    return _trial(scale, peer, pick(scale, 2, 16, 32))
+    return [Contestant(run, len(audio), "a clip at a time")], np.stack(run())
 
 
-def _librosa_batch(scale: Scale) -> Trial:
-    def peer(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
-        import librosa
+def _librosa_batch(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
+    import librosa
 
-        def run(y: NDArray[np.float32]) -> NDArray[np.complex64]:
-            transformed: NDArray[np.complex64] = librosa.cqt(y, **_OPTIONS)
-            return transformed
+    def run(y: NDArray[np.float32]) -> Any:
+        return librosa.cqt(y, **_OPTIONS)
 
-        return batches(run, audio, (8, 32, 128)), run(audio[:4])
-
-    return _trial(scale, peer, pick(scale, 2, 128, 128))
+    return batches(run, audio, (8, 32, 128)), run(audio[:4])
 
 
-def _nnaudio(scale: Scale) -> Trial:
-    def peer(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
-        import torch
-        from nnAudio.features import CQT1992v2
+def _nnaudio(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
+    import torch
+    from nnAudio.features import CQT1992v2
 
-        ratio = 2 ** (1 / PER_OCTAVE)
-        longer = (ratio - 1) * (ratio**2 + 1) / (ratio**2 - 1)  # its Q to librosa's
-        layer = CQT1992v2(
-            fmin=C1, filter_scale=longer, bins_per_octave=PER_OCTAVE, pad_mode="constant",
-            output_format="Complex", verbose=False, **_OPTIONS,
-        )  # fmt: skip
-        run = torch.inference_mode()(layer)
-        tensor = torch.from_numpy(audio)
-        setting = f", {torch.get_num_threads()} threads"
-        found = torch.view_as_complex(run(tensor[:4]).contiguous()).numpy()
-        return batches(run, tensor, (1, 4, 16, 64), setting), found
-
-    return _trial(scale, peer, pick(scale, 2, 64, 128))
+    ratio = 2 ** (1 / PER_OCTAVE)
+    longer = (ratio - 1) * (ratio**2 + 1) / (ratio**2 - 1)  # its Q to librosa's
+    layer = CQT1992v2(
+        fmin=C1, filter_scale=longer, bins_per_octave=PER_OCTAVE, pad_mode="constant",
+        output_format="Complex", verbose=False, **_OPTIONS,
+    )  # fmt: skip
+    contestants, found = in_torch(torch.inference_mode()(layer), audio, (1, 4, 16, 64))
+    return contestants, found[..., 0] + 1j * found[..., 1]
 
 
 _HELD_BACK = (
@@ -132,17 +112,16 @@ _HELD_BACK = (
     "61,548 weighted lines, which are loaded for one multiply-add each"
 )
 
+
+def _row(
+    peer: str, make_peer: Peer, peer_clips: tuple[int, int, int], at_least: float, needs: str
+) -> Row:
+    prepare = partial(_cqt, make_peer=make_peer, peer_clips=peer_clips)
+    return Row("cqt of 60 bins", peer, prepare, at_least, 5e-4, needs=needs, held_back=_HELD_BACK)
+
+
 ROWS = (
-    Row(
-        "cqt of 60 bins", "librosa, a clip at a time", _librosa, 20, 5e-4,
-        needs="librosa", held_back=_HELD_BACK,
-    ),
-    Row(
-        "cqt of 60 bins", "librosa, in batches", _librosa_batch, 20, 5e-4,
-        needs="librosa", held_back=_HELD_BACK,
-    ),
-    Row(
-        "cqt of 60 bins", "nnAudio's CQT1992v2", _nnaudio, 3, 5e-4,
-        needs="nnAudio", held_back=_HELD_BACK,
-    ),
-)  # fmt: skip
+    _row("librosa, a clip at a time", _librosa, (2, 16, 32), 20, "librosa"),
+    _row("librosa, in batches", _librosa_batch, (2, 128, 128), 20, "librosa"),
+    _row("nnAudio's CQT1992v2", _nnaudio, (2, 64, 128), 3, "nnAudio"),
+)

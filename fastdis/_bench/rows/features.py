@@ -20,6 +20,7 @@ from fastdis.synthesis import oscillator
 
 N_FFT, HOP, N_MELS = 2048, 512, 128
 BINS, FRAMES = 1 + N_FFT // 2, 1 + RATE // HOP
+Peer = Callable[[NDArray[np.float32]], tuple[list[Contestant], NDArray[Any]]]
 # Of a clip's peak: mel values above it are held to their relative error. It grows further below,
 # where a float32 transform's rounding, which is relative to the peak, tells.
 AUDIBLE = 1e-5
@@ -85,14 +86,11 @@ def mel_error(found: NDArray[np.float32], exact: NDArray[np.floating[Any]]) -> f
 
 
 def _mel(
-    scale: Scale,
-    make_peer: Callable[[NDArray[np.float32]], tuple[list[Contestant], NDArray[Any]]],
-    peer_clips: int,
-    htk: bool = False,
+    scale: Scale, make_peer: Peer, peer_clips: tuple[int, int, int], htk: bool = False
 ) -> Trial:
-    """``make_peer`` gives its settings, and its result for the clips that it is given."""
+    """``make_peer`` gives its settings, and its result for the first of the clips it is given."""
     audio = clips(pick(scale, 16, 1024, 2048))
-    fewer = audio[:peer_clips]
+    fewer = audio[: pick(scale, *peer_clips)]
     contestants, found = make_peer(fewer)
     out = np.zeros((len(audio), N_MELS, FRAMES), np.float32)
 
@@ -106,12 +104,9 @@ def _mel(
         return max(mel_error(melspectrogram(y, sr=RATE, htk=htk), exact_mel(y, htk)) for y in some)
 
     return Trial(
-        batches(ours, audio, (256, 1024)),
-        contestants,
-        error,
-        bytes_moved=CLIP_BYTES + 4 * N_MELS * FRAMES,
-        multiply_adds=MEL,
-    )
+        batches(ours, audio, (256, 1024)), contestants, error,
+        bytes_moved=CLIP_BYTES + 4 * N_MELS * FRAMES, multiply_adds=MEL,
+    )  # fmt: skip
 
 
 def load_first() -> None:
@@ -135,128 +130,116 @@ def torch_stft(n_fft: int = N_FFT) -> Callable[[Any], Any]:
     return run
 
 
-def _mel_torch(scale: Scale) -> Trial:
-    def peer(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
-        import torch
+def in_torch(
+    run: Callable[[Any], Any], audio: NDArray[np.float32], sizes: tuple[int, ...]
+) -> tuple[list[Contestant], NDArray[Any]]:
+    """``run`` of tensors in batches of each size, and its result for the first four clips."""
+    import torch
 
-        filters = torch.from_numpy(mel_filters(sr=RATE, n_fft=N_FFT))
-        transform = torch_stft()
-
-        @torch.inference_mode()
-        def run(y: torch.Tensor) -> torch.Tensor:
-            spectra = transform(y)
-            return filters @ torch.addcmul(spectra.real.square(), spectra.imag, spectra.imag)
-
-        tensor = torch.from_numpy(audio)
-        setting = f", {torch.get_num_threads()} threads"
-        return batches(run, tensor, (4, 16, 64, 256), setting), run(tensor[:4]).numpy()
-
-    return _mel(scale, peer, pick(scale, 4, 256, 512))
+    tensor = torch.from_numpy(audio)
+    setting = f", {torch.get_num_threads()} threads"
+    return batches(run, tensor, sizes, setting), run(tensor[:4]).numpy()
 
 
-def _mel_librosa(scale: Scale) -> Trial:
-    def peer(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
-        import librosa
+def _torch(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
+    import torch
 
-        def run() -> list[NDArray[np.float32]]:
-            return [librosa.feature.melspectrogram(y=y, sr=RATE) for y in audio]
+    filters = torch.from_numpy(mel_filters(sr=RATE, n_fft=N_FFT))
+    transform = torch_stft()
 
-        return [Contestant(run, len(audio), "1 thread")], np.stack(run())
+    @torch.inference_mode()
+    def run(y: torch.Tensor) -> torch.Tensor:
+        spectra = transform(y)
+        return filters @ torch.addcmul(spectra.real.square(), spectra.imag, spectra.imag)
 
-    return _mel(scale, peer, pick(scale, 4, 32, 64))
+    return in_torch(run, audio, (4, 16, 64, 256))
 
 
-def _mel_librosa_by_hand(scale: Scale) -> Trial:
+def _librosa(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
+    import librosa
+
+    def run() -> list[NDArray[np.float32]]:
+        return [librosa.feature.melspectrogram(y=y, sr=RATE) for y in audio]
+
+    return [Contestant(run, len(audio), "1 thread")], np.stack(run())
+
+
+def _librosa_by_hand(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
     """librosa makes its filter bank anew at each call, which is over half of its time."""
+    import librosa
 
-    def peer(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
-        import librosa
+    filters = librosa.filters.mel(sr=RATE, n_fft=N_FFT)
 
-        filters = librosa.filters.mel(sr=RATE, n_fft=N_FFT)
+    def run() -> list[NDArray[np.float32]]:
+        return [filters @ np.abs(librosa.stft(y, n_fft=N_FFT)) ** 2 for y in audio]
 
-        def run() -> list[NDArray[np.float32]]:
-            return [filters @ np.abs(librosa.stft(y, n_fft=N_FFT)) ** 2 for y in audio]
-
-        return [Contestant(run, len(audio))], np.stack(run())
-
-    return _mel(scale, peer, pick(scale, 4, 32, 64))
+    return [Contestant(run, len(audio))], np.stack(run())
 
 
-def _mel_librosa_batch(scale: Scale) -> Trial:
-    def peer(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
-        import librosa
+def _librosa_batch(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
+    import librosa
 
-        def run() -> NDArray[np.float32]:
-            mel: NDArray[np.float32] = librosa.feature.melspectrogram(y=audio, sr=RATE)
-            return mel
-
-        return [Contestant(run, len(audio), f"{len(audio)} clips")], run()
-
-    return _mel(scale, peer, pick(scale, 4, 32, 64))
+    run = partial(librosa.feature.melspectrogram, y=audio, sr=RATE)
+    return [Contestant(run, len(audio), f"{len(audio)} clips")], run()
 
 
-def _mel_nnaudio(scale: Scale) -> Trial:
-    def peer(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
-        import torch
-        from nnAudio.features import MelSpectrogram
+def _nnaudio(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
+    import torch
+    from nnAudio.features import MelSpectrogram
 
-        layer = MelSpectrogram(
-            sr=RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_MELS, pad_mode="constant", verbose=False
-        )
-        run = torch.inference_mode()(layer)
-        tensor = torch.from_numpy(audio)
-        setting = f", {torch.get_num_threads()} threads"
-        return batches(run, tensor, (4, 16, 64), setting), run(tensor[:4]).numpy()
-
-    return _mel(scale, peer, pick(scale, 4, 32, 64))
+    layer = MelSpectrogram(
+        sr=RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_MELS, pad_mode="constant", verbose=False
+    )
+    return in_torch(torch.inference_mode()(layer), audio, (4, 16, 64))
 
 
-def _mel_audioflux(scale: Scale) -> Trial:
+def _audioflux(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
     """Its mel scale is HTK's, and it does not centre frames: it is given padded clips.
 
     Loaded after torch it binds to torch's MKL and returns twice the values: see `load_first`.
     """
+    import audioflux
+    from audioflux.type import SpectralFilterBankNormalType
 
-    def peer(audio: NDArray[np.float32]) -> tuple[list[Contestant], NDArray[Any]]:
-        import audioflux
-        from audioflux.type import SpectralFilterBankNormalType
-
-        spectrogram = audioflux.MelSpectrogram(
-            num=N_MELS, samplate=RATE, radix2_exp=11, slide_length=HOP,
-            normal_type=SpectralFilterBankNormalType.BAND_WIDTH,
-        ).spectrogram  # fmt: skip
-        padded = np.pad(audio, ((0, 0), (N_FFT // 2, N_FFT // 2)))
-        return batches(spectrogram, padded, (1, 16, 64)), spectrogram(padded[:4])
-
-    return _mel(scale, peer, pick(scale, 4, 256, 512), htk=True)
+    spectrogram = audioflux.MelSpectrogram(
+        num=N_MELS, samplate=RATE, radix2_exp=11, slide_length=HOP,
+        normal_type=SpectralFilterBankNormalType.BAND_WIDTH,
+    ).spectrogram  # fmt: skip
+    padded = np.pad(audio, ((0, 0), (N_FFT // 2, N_FFT // 2)))
+    return batches(spectrogram, padded, (1, 16, 64)), spectrogram(padded[:4])
 
 
-OF_VALUE = f"relative, above {AUDIBLE:g} of peak"
+_WORK, OF_VALUE = "melspectrogram 2048/512/128", f"relative, above {AUDIBLE:g} of peak"
+_mel_torch = partial(_mel, make_peer=_torch, peer_clips=(4, 256, 512))
+_FEW = (4, 32, 64)
+
+
+def _row(
+    peer: str, prepare: Callable[[Scale], Trial], at_least: float | None, needs: str, mels: str = ""
+) -> Row:  # fmt: skip
+    return Row(
+        _WORK + mels, peer, prepare, at_least, 1e-4, OF_VALUE, needs=needs,
+        held_back=TRANSFORM_HELD_BACK,
+    )  # fmt: skip
+
 
 ROWS = (
-    Row(
-        "melspectrogram 2048/512/128", "torch.stft and a filter matrix", _mel_torch, 10, 1e-4,
-        OF_VALUE, needs="torch", held_back=TRANSFORM_HELD_BACK,
+    _row("torch.stft and a filter matrix", _mel_torch, 10, "torch"),
+    _row(
+        "librosa, a clip at a time", partial(_mel, make_peer=_librosa, peer_clips=_FEW), 60,
+        "librosa",
     ),
-    Row(
-        "melspectrogram 2048/512/128", "librosa, a clip at a time", _mel_librosa, 60, 1e-4,
-        OF_VALUE, needs="librosa", held_back=TRANSFORM_HELD_BACK,
+    _row(
+        "librosa.stft and a filter matrix, a clip at a time",
+        partial(_mel, make_peer=_librosa_by_hand, peer_clips=_FEW), None, "librosa",
     ),
-    Row(
-        "melspectrogram 2048/512/128", "librosa.stft and a filter matrix, a clip at a time",
-        _mel_librosa_by_hand, None, 1e-4, OF_VALUE, needs="librosa",
-        held_back=TRANSFORM_HELD_BACK,
+    _row(
+        "librosa, in one batch", partial(_mel, make_peer=_librosa_batch, peer_clips=_FEW), None,
+        "librosa",
     ),
-    Row(
-        "melspectrogram 2048/512/128", "librosa, in one batch", _mel_librosa_batch, None, 1e-4,
-        OF_VALUE, needs="librosa", held_back=TRANSFORM_HELD_BACK,
-    ),
-    Row(
-        "melspectrogram 2048/512/128", "nnAudio", _mel_nnaudio, 12, 1e-4,
-        OF_VALUE, needs="nnAudio", held_back=TRANSFORM_HELD_BACK,
-    ),
-    Row(
-        "melspectrogram 2048/512/128, HTK scale", "audioFlux", _mel_audioflux, 12, 1e-4,
-        OF_VALUE, needs="audioflux", held_back=TRANSFORM_HELD_BACK,
+    _row("nnAudio", partial(_mel, make_peer=_nnaudio, peer_clips=_FEW), 12, "nnAudio"),
+    _row(
+        "audioFlux", partial(_mel, make_peer=_audioflux, peer_clips=(4, 256, 512), htk=True), 12,
+        "audioflux", ", HTK scale",
     ),
 )  # fmt: skip

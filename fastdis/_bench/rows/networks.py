@@ -153,10 +153,7 @@ def _row(size: Size, peer: str, cell: str) -> Row:
 
 
 ROWS = tuple(
-    row
+    _row(size, peer, cell)
     for size in (STUDY, SECOND)
-    for row in (
-        _row(size, _GATES, "cell_of_gates"),
-        _row(size, _CELL, "cell_of_torch"),
-    )
+    for peer, cell in ((_GATES, "cell_of_gates"), (_CELL, "cell_of_torch"))
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,7 @@ def columns(rows: int, codes: int = CODES) -> tuple[NDArray[np.float32], NDArray
 
 
 def write_columns(folder: str | Path, rows: int) -> None:
-    """Such factors as ``v.npy`` and codes as ``z.npy``; the same ones again and again.
-
-    Raises
-    ------
-    OSError
-        If the disk has no room.
-    """
+    """Such factors as ``v.npy`` and codes as ``z.npy``, repeated; an OSError on a full disk."""
     need, free = rows * 4 * (CODES + FACTORS), shutil.disk_usage(folder).free
     if need > free:
         raise OSError(f"{rows:,} rows take {need / 1e9:.1f} GB of disk, got {free / 1e9:.1f} GB")
@@ -119,23 +114,31 @@ def _numpy_counts(factors: NDArray[np.float32], codes: NDArray[np.float32]) -> F
     return np.stack(pairs).reshape(codes.shape[1], factors.shape[1], BINS, BINS)
 
 
-def _histogram(scale: Scale) -> Trial:
-    rows = pick(scale, 2000, 1_000_000, 1_000_000)
-    factors, codes = columns(rows)
-    # The peer's time is proportional to the rows; only the full form takes them all each time.
-    fewer = pick(scale, 2000, 50_000, 1_000_000)
+def _counted(
+    factors: NDArray[Any], codes: NDArray[Any], fewer: int, checked: int, keep: object = None
+) -> Trial:
+    """The joint histogram of all rows, against NumPy's of ``fewer``."""
 
     def error() -> float:
-        counts = joint_histogram(factors, codes, bins=BINS, discrete=False).counts
-        return float((counts != _numpy_counts(factors, codes)).sum())
+        some = factors[:checked], codes[:checked]
+        counts = joint_histogram(*some, bins=BINS, discrete=False).counts
+        return float((counts != _numpy_counts(*some)).sum())
 
+    run = partial(joint_histogram, factors, codes, bins=BINS, discrete=False)
     return Trial(
-        [Contestant(lambda: joint_histogram(factors, codes, bins=BINS, discrete=False), rows)],
+        [Contestant(run, len(codes))],
         [Contestant(lambda: _numpy_counts(factors[:fewer], codes[:fewer]), fewer, "1 thread")],
         error,
         bytes_moved=2 * 4 * (CODES + FACTORS),  # read for the ranges, then for the counts
         multiply_adds=2 * (CODES + FACTORS) + CODES * FACTORS,
+        keep=keep,
     )
+
+
+def _histogram(scale: Scale) -> Trial:
+    rows = pick(scale, 2000, 1_000_000, 1_000_000)
+    # The peer's time is proportional to the rows; only the full form takes them all each time.
+    return _counted(*columns(rows), fewer=pick(scale, 2000, 50_000, 1_000_000), checked=rows)
 
 
 def _mapped(scale: Scale) -> Trial:
@@ -143,19 +146,7 @@ def _mapped(scale: Scale) -> Trial:
     folder = tempfile.TemporaryDirectory(prefix="fastdis-bench-")
     write_columns(folder.name, rows)
     factors, codes = (np.load(Path(folder.name, f"{x}.npy"), mmap_mode="r") for x in "vz")
-
-    def error() -> float:
-        counts = joint_histogram(factors[:fewer], codes[:fewer], discrete=False).counts
-        return float((counts != _numpy_counts(factors[:fewer], codes[:fewer])).sum())
-
-    return Trial(
-        [Contestant(lambda: joint_histogram(factors, codes, discrete=False), rows)],
-        [Contestant(lambda: _numpy_counts(factors[:fewer], codes[:fewer]), fewer, "1 thread")],
-        error,
-        bytes_moved=2 * 4 * (CODES + FACTORS),
-        multiply_adds=2 * (CODES + FACTORS) + CODES * FACTORS,
-        keep=folder,
-    )
+    return _counted(factors, codes, fewer, checked=fewer, keep=folder)
 
 
 def _four_scores(scale: Scale) -> Trial:
@@ -230,13 +221,10 @@ def _bootstrapped(scale: Scale) -> Trial:
         drawn = np.repeat(np.arange(rows), weights)
         return float(np.abs(found - numpy_information(_cut(factors), _cut(codes), drawn)).max())
 
+    ours = partial(evaluate, factors, codes, ["histogram"], bootstrap=resamples)
     every = FEW_CODES + len(LEVELS)  # factors are counted against factors as well
     return Trial(
-        [
-            Contestant(
-                lambda: evaluate(factors, codes, ["histogram"], bootstrap=resamples), resamples
-            )
-        ],
+        [Contestant(ours, resamples)],
         [Contestant(peer, fewer, "1 thread, mutual information alone")],
         error,
         bytes_moved=4.0 * rows * (every + len(LEVELS)),  # the numbers of the cells

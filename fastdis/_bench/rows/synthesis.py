@@ -13,15 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis._bench.measure import (
-    Contestant,
-    Row,
-    Scale,
-    Trial,
-    WrongPeerError,
-    check_peer,
-    pick,
-)
+from fastdis._bench.measure import Contestant, Row, Scale, Trial, WrongPeerError, check_peer, pick
 from fastdis._threads import get_num_threads
 from fastdis.datasets import SynTone
 from fastdis.synthesis import SHAPES, Partials, add_noise, additive, oscillator
@@ -30,6 +22,7 @@ RATE = 16000
 CLIP_BYTES = 4 * RATE
 GRID = 32_000  # clips of SynTone
 Columns = tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]  # shape, Hz, amplitude
+Peer = Callable[[Partials], tuple[list[Contestant], Callable[[], NDArray[Any]]]]
 _PART = 2048  # clips rendered into one array: 131 MB
 _SNR_ERROR = 0.01  # dB
 _CHECKED = 80  # clips held to the oracle
@@ -108,7 +101,7 @@ def _by_blas_threads(run: Callable[[], object], units: int) -> list[Contestant]:
 
 def _oscillators(
     scale: Scale, columns_at: Callable[[NDArray[np.int64]], Columns], peer_clips: int,
-    multiply_adds: int, band_limited: bool, time_axis: str,
+    multiply_adds: int, band_limited: bool = True, time_axis: str = "sample",
 ) -> Trial:  # fmt: skip
     from benchmarks.peers import synthesis as peers
 
@@ -134,27 +127,26 @@ def _oscillators(
     count = pick(scale, 16, 2 * _PART, GRID)
     shape, frequency, amplitude = columns_at(spread_over(count))
     fewer = columns_at(spread_over(pick(scale, 16, peer_clips, 4 * peer_clips)))
+    of_peer = partial(peer, fewer), len(fewer[0])
     return Trial(
         _in_parts(lambda at, out: ours((shape[at], frequency[at], amplitude[at]), out), count),
-        _by_blas_threads(lambda: peer(fewer), len(fewer[0]))
-        if band_limited
-        else [Contestant(lambda: peer(fewer), len(fewer[0]))],
+        _by_blas_threads(*of_peer) if band_limited else [Contestant(*of_peer)],
         error,
         bytes_moved=CLIP_BYTES,
         multiply_adds=multiply_adds * RATE,
     )
 
 
-def _naive(scale: Scale) -> Trial:
-    return _oscillators(scale, grid_columns, 200, NAIVE, False, "linspace")
-
-
-def _band_limited(scale: Scale) -> Trial:
-    return _oscillators(scale, grid_columns, 200, _DIRECT, True, "sample")
-
-
-def _band_limited_low(scale: Scale) -> Trial:
-    return _oscillators(scale, low_columns, 20, _CLOSED, True, "sample")
+_naive = partial(
+    _oscillators, columns_at=grid_columns, peer_clips=200, multiply_adds=NAIVE,
+    band_limited=False, time_axis="linspace",
+)  # fmt: skip
+_band_limited = partial(
+    _oscillators, columns_at=grid_columns, peer_clips=200, multiply_adds=_DIRECT
+)
+_band_limited_low = partial(
+    _oscillators, columns_at=low_columns, peer_clips=20, multiply_adds=_CLOSED
+)
 
 
 def tones(count: int, partials: int = 40) -> Partials:
@@ -172,18 +164,12 @@ def _rows_of(partials: Partials, at: slice) -> Partials:
     return Partials(*(column[at] for column in partials))
 
 
-def _additive(
-    scale: Scale,
-    peer: Callable[[Partials], tuple[list[Contestant], Callable[[], NDArray[Any]]]],
-    clips: int,
-    peer_error: float,
-) -> Trial:
+def _additive(scale: Scale, peer: Peer, clips: tuple[int, int, int], peer_error: float) -> Trial:
     """``peer`` gives its settings, and what computes its result; that may be so far off."""
     from benchmarks.peers import synthesis as peers
 
     count = pick(scale, 4, 512, _PART)
-    partials = tones(count)
-    fewer = tones(clips)
+    partials, fewer = tones(count), tones(pick(scale, *clips))
     contestants, peer_result = peer(fewer)
 
     def error() -> float:
@@ -193,10 +179,11 @@ def _additive(
         difference = np.abs(additive(some, sample_rate=RATE) - exact).max(axis=1)
         return float((difference / np.abs(exact).max(axis=1)).max())
 
+    def ours(at: slice, out: NDArray[np.float32]) -> object:
+        return additive(_rows_of(partials, at), sample_rate=RATE, out=out)
+
     return Trial(
-        _in_parts(
-            lambda at, out: additive(_rows_of(partials, at), sample_rate=RATE, out=out), count
-        ),
+        _in_parts(ours, count),
         contestants,
         error,
         bytes_moved=CLIP_BYTES,
@@ -204,36 +191,32 @@ def _additive(
     )
 
 
-def _additive_numpy(scale: Scale) -> Trial:
+def _numpy(partials: Partials) -> tuple[list[Contestant], Callable[[], NDArray[Any]]]:
     from benchmarks.peers import synthesis as peers
 
-    def peer(partials: Partials) -> tuple[list[Contestant], Callable[[], NDArray[Any]]]:
-        run = partial(peers.additive_numpy, partials, np.arange(RATE) / RATE)
-        return _by_blas_threads(run, len(partials.frequency)), run
-
-    return _additive(scale, peer, pick(scale, 2, 8, 32), peer_error=1e-5)
+    run = partial(peers.additive_numpy, partials, np.arange(RATE) / RATE)
+    return _by_blas_threads(run, len(partials.frequency)), run
 
 
-def _additive_torch(scale: Scale) -> Trial:
+def _torch(partials: Partials) -> tuple[list[Contestant], Callable[[], NDArray[Any]]]:
     """In float32 its phases, up to 2 pi 7000, round to 2e-3: it is off by 8e-5 of the peak."""
+    import torch
+
     from benchmarks.peers import synthesis as peers
 
-    def peer(partials: Partials) -> tuple[list[Contestant], Callable[[], NDArray[Any]]]:
-        import torch
+    clips, threads = len(partials.frequency), f"{torch.get_num_threads()} threads"
+    columns = tuple(torch.from_numpy(column).float() for column in partials)
+    run = partial(peers.additive_torch, columns, torch.arange(RATE) / RATE)
+    contestants = [
+        Contestant(partial(run, batch), clips, f"batches of {batch}, {threads}")
+        for batch in (1, 4, 16)
+        if batch <= clips
+    ]
+    return contestants, lambda: torch.cat(run(1)).numpy()
 
-        clips = len(partials.frequency)
-        columns = tuple(torch.from_numpy(column).float() for column in partials)
-        run = partial(peers.additive_torch, columns, torch.arange(RATE) / RATE)
-        contestants = [
-            Contestant(
-                partial(run, batch), clips, f"batches of {batch}, {torch.get_num_threads()} threads"
-            )
-            for batch in (1, 4, 16)
-            if batch <= clips
-        ]
-        return contestants, lambda: torch.cat(run(1)).numpy()
 
-    return _additive(scale, peer, pick(scale, 2, 16, 64), peer_error=2e-4)
+_additive_numpy = partial(_additive, peer=_numpy, clips=(2, 8, 32), peer_error=1e-5)
+_additive_torch = partial(_additive, peer=_torch, clips=(2, 16, 64), peer_error=2e-4)
 
 
 def _noise(scale: Scale) -> Trial:
@@ -278,12 +261,8 @@ def _noise(scale: Scale) -> Trial:
     return Trial(
         _in_parts(ours, count),
         [
-            Contestant(
-                partial(on_one_thread, generator),
-                len(fewer),
-                type(generator.bit_generator).__name__,
-            )
-            for generator in generators
+            Contestant(partial(on_one_thread, g), len(fewer), type(g.bit_generator).__name__)
+            for g in generators
         ],
         error,
         bytes_moved=2 * CLIP_BYTES,
@@ -294,26 +273,27 @@ def _noise(scale: Scale) -> Trial:
 _SYNTONE = "SynTone waveforms"
 _TONES = "additive, 40 partials, inharmonic, with decay"
 
+_row = partial(Row, error_at_most=1e-5, own_peer=True)
+
 ROWS = (
-    Row(
-        f"{_SYNTONE}, naive", "NumPy and SciPy, a clip at a time", _naive, 40, 1e-5,
-        held_back=_WAVES_HELD_BACK, own_peer=True,
+    _row(
+        f"{_SYNTONE}, naive", "NumPy and SciPy, a clip at a time", _naive, 40,
+        held_back=_WAVES_HELD_BACK,
     ),
-    Row(
-        f"{_SYNTONE}, band-limited", "harmonics summed in NumPy", _band_limited, 200, 1e-5,
-        held_back=_WAVES_HELD_BACK, own_peer=True,
+    _row(
+        f"{_SYNTONE}, band-limited", "harmonics summed in NumPy", _band_limited, 200,
+        held_back=_WAVES_HELD_BACK,
     ),
-    Row(
+    _row(
         "waveforms of 55 to 110 Hz, band-limited", "harmonics summed in NumPy", _band_limited_low,
-        None, 1e-5, held_back=_LOW_HELD_BACK, own_peer=True,
+        None, held_back=_LOW_HELD_BACK,
     ),
-    Row(
-        _TONES, "NumPy broadcast, float64", _additive_numpy, 200, 1e-5,
-        held_back=_ADDITIVE_HELD_BACK, own_peer=True,
+    _row(
+        _TONES, "NumPy broadcast, float64", _additive_numpy, 200, held_back=_ADDITIVE_HELD_BACK
     ),
-    Row(
-        _TONES, "torch, float32, itself off by some 8e-5 of peak", _additive_torch, 40, 1e-5,
-        needs="torch", held_back=_ADDITIVE_HELD_BACK, own_peer=True,
+    _row(
+        _TONES, "torch, float32, itself off by some 8e-5 of peak", _additive_torch, 40,
+        needs="torch", held_back=_ADDITIVE_HELD_BACK,
     ),
     Row(
         "noise at an exact SNR", "NumPy's Generator, 1 thread", _noise, 3, _SNR_ERROR, "dB",

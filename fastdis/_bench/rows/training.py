@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastdis._bench.measure import Contestant, Row, Scale, Trial, check_peer, pick
 from fastdis._bench.rows.synthesis import spread_over
@@ -92,7 +92,7 @@ def loss_error(how: TrainConfig) -> float:
     from fastdis.training import check_device
     from fastdis.training.batches import plan_batches
     from fastdis.training.loader import Loader
-    from fastdis.training.plan import ExecutionPlan
+    from fastdis.training.step import ExecutionPlan
 
     dataset = three_batches().in_memory()
     model, objective = model_and_objective()
@@ -122,21 +122,19 @@ def _ready(scale: Scale, dtype: str = "float32") -> Trial:
     )
 
 
-def _ready_bfloat16(scale: Scale) -> Trial:
-    return _ready(scale, "bfloat16")
-
-
 def _rendered(scale: Scale) -> Trial:
     """Features made in the epoch, here by a thread of their own."""
     from benchmarks.peers.plain_torch import Reference, of_clips
 
     dataset, few = syntone(pick(scale, 64, 320, 3200)), pick(scale, 16, 64, 256)
-    how, loader = config(), of_clips(dataset, few)
+    how = config()
+    loader: Any = of_clips(dataset, few)
     model, _ = model_and_objective()
 
     def error() -> float:
         rows = spread_over(few, len(dataset))[:16]
-        check_peer(_features_of(loader, len(rows)), dataset.features(rows)[:, 0])
+        found = np.stack([loader.dataset[i][0][0].numpy() for i in range(len(rows))])
+        check_peer(found, dataset.features(rows)[:, 0])
         return loss_error(how)
 
     return _trial(
@@ -144,11 +142,6 @@ def _rendered(scale: Scale) -> Trial:
         Contestant(lambda: Reference(model).epoch(loader), few),
         error,
     )
-
-
-def _features_of(loader: Any, count: int) -> NDArray[np.float32]:
-    """What the loader's data set gives for its first clips."""
-    return np.stack([loader.dataset[i][0][0].numpy() for i in range(count)])
 
 
 def _many(scale: Scale) -> Trial:
@@ -159,9 +152,7 @@ def _many(scale: Scale) -> Trial:
     together = seeds_together(dataset, config(), seeds)
 
     def in_turn() -> list[TrainResult]:
-        return [
-            train(*model_and_objective(seed), dataset, config(seed=seed)) for seed in range(seeds)
-        ]
+        return [train(*model_and_objective(s), dataset, config(seed=s)) for s in range(seeds)]
 
     def error() -> float:
         found, alone = (
@@ -194,8 +185,8 @@ ROWS = (
         held_back=_HELD_BACK,
     ),
     Row(
-        f"{_READY}, bfloat16", _LOOP, _ready_bfloat16, None, 2e-2, _OF_LOSS, needs="torch",
-        own_peer=True, held_back=_HELD_BACK,
+        f"{_READY}, bfloat16", _LOOP, partial(_ready, dtype="bfloat16"), None, 2e-2, _OF_LOSS,
+        needs="torch", own_peer=True, held_back=_HELD_BACK,
     ),
     Row(
         _EPOCH.format("features made in the epoch"), "the same with its own data path: the "
