@@ -91,6 +91,23 @@ def test_a_run_of_the_former_defaults_goes_on(tmp_path, expected, config):
     # Adam turns the rounding of a gradient near zero into a whole step, so another machine differs;
     # the second epoch moves the codes by up to 0.16.
     np.testing.assert_allclose(codes(result.model), expected["went_on_mean"], atol=0.02)
+    stored = json.loads((folder / "config.json").read_text())["config"]
+    assert (stored["dtype"], stored["epochs"]) == ("measure", 2)
+
+
+def test_a_run_goes_on_by_the_plan_that_was_measured(tmp_path):
+    folder = copied("run_measured", tmp_path)
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["plan"]["dtype"] = "bfloat16"
+    (folder / "plan.json").write_text(json.dumps(plan))
+    for epochs in (2, 3):
+        config = fd.TrainConfig(epochs=epochs, batch_size=256, path=str(folder), progress=False)
+        objective = objectives.build("beta_vae", beta=2.0)
+        result = fd.train(new_model(), objective, datasets.Digits(), config)
+        assert result.choice.plan.dtype == "bfloat16"
+    config = replace(config, dtype="float64")
+    with pytest.raises(ValueError, match="dtype was 'measure', is 'float64'"):
+        fd.train(new_model(), objective, datasets.Digits(), config)
 
 
 def test_another_run_is_still_refused(tmp_path):

@@ -37,7 +37,8 @@ class NpzDataset(RepresentedDataset):
         checksum: str,
     ) -> None:  # fmt: skip
         self.variant, self.samples = _validation.protocol("variant", variant), x.shape[1]
-        super().__init__(syntone_features(self.variant, sample_rate, self.samples), sample_rate)
+        self._mel = syntone_features(self.variant, sample_rate, self.samples)
+        super().__init__(self._mel, sample_rate)
         self.path, self.x, self._table, self.checksum = path, x, table, checksum
         self.space = table.space
 
@@ -45,6 +46,11 @@ class NpzDataset(RepresentedDataset):
         """The sound of the clips at ``indices``, ``(B, T)``."""
         rows = _validation.indices("indices", indices, len(self))
         return _validation.audio("x", self.x[rows])[0]
+
+    @property
+    def full_scale(self) -> float:
+        """The mel power that the corrected features scale to 1."""
+        return self._mel.full_scale
 
     def options(self) -> dict[str, Any]:
         """Plain values from which :func:`fastdis.datasets.build` makes the same set again."""

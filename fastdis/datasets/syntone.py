@@ -118,6 +118,11 @@ class SynTone(RepresentedDataset):
             ]
         )
 
+    @property
+    def full_scale(self) -> float:
+        """The mel power that the corrected features scale to 1."""
+        return self._mel.full_scale
+
     def audio(self, indices: ArrayLike | slice) -> NDArray[np.float32]:
         """The sound of the clips at ``indices``, ``(B, T)`` in [-1, 1]."""
         return self._render(self.table(indices), band_limited=self.variant == "sound")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fastdis import _files, objectives
 from fastdis.training import checkpoints
 from fastdis.training.autotune import Choice
-from fastdis.training.config import TrainConfig, with_tune
+from fastdis.training.config import MEASURE, TrainConfig, with_tune
 from fastdis.training.state import TrainState
 
 BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
@@ -143,6 +143,7 @@ class RunFolder:
             before = _files.read_json(config, "a run's config.json")
             with _files.reading(config, "a run's config.json", (AttributeError, TypeError)):
                 _check_same_run(config, before, description)
+                description = _with_former_choices(before, description)
         _files.write_json(config, description)
 
     def resume(
@@ -269,6 +270,19 @@ def _check_same_run(path: Path, before: Any, description: dict[str, Any]) -> Non
                     f"path {path.parent} holds another run: {part} {key} was {was.get(key)!r}, "
                     f"is {now.get(key)!r}"
                 )
+
+
+def _with_former_choices(before: Any, description: dict[str, Any]) -> dict[str, Any]:
+    """What a run from before ``tune`` asked to be measured stays so in its ``config.json``.
+
+    Its ``plan.json`` holds what was chosen, and the run goes on with that.
+    """
+    former = before["config"]
+    measured = {key: value for key, value in former.items() if value == MEASURE}
+    if "tune" in former or not measured:
+        return description
+    config = {key: value for key, value in description["config"].items() if key != "tune"}
+    return {**description, "config": {**config, **measured}}
 
 
 @dataclass(eq=False)

@@ -201,3 +201,11 @@ def test_a_full_disk_keeps_the_file_that_was_there(tmp_path, small_sound, monkey
         datasets.save_npz(small_sound, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_full_scale_is_the_mel_power_of_the_loudest_square(tmp_path):
+    sets = [SynTone(variant, num_freqs=2, num_amps=2) for variant in ("published", "corrected")]
+    sets.append(datasets.load_npz(datasets.save_npz(sets[0], tmp_path / "set.npz")))
+    largest = fd.mel_filters(sr=16000, n_fft=2048).max()
+    for dataset in sets:
+        assert dataset.full_scale == pytest.approx(largest * (4 / np.pi * 2048 / 4) ** 2)

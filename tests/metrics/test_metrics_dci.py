@@ -232,10 +232,10 @@ def test_ubisofts_lasso_is_theirs():
         ]
         model = Lasso(alpha=alphas[int(np.argmin(error))]).fit(x, factor)
         weights = scores["disentanglement"].matrix[k]
-        np.testing.assert_allclose(weights[order], np.abs(model.coef_), atol=1e-12)
+        np.testing.assert_allclose(weights[order], np.abs(model.coef_), atol=1e-3)
         informed = max(0.0, 1 - 12 * np.mean((model.predict(x) - factor) ** 2))
         found = list(scores["informativeness"].per_factor.values())[k]
-        assert found == pytest.approx(informed, abs=1e-12)
+        assert found == pytest.approx(informed, abs=1e-4)
 
 
 def test_ubisofts_forest_predicts_noise_that_it_was_fitted_on():

@@ -18,7 +18,7 @@ from fastdis.studies.recipe import score
 from fastdis.studies.sweep.plan import SweepCell, SweepSettings
 
 CELLS, CELL = "cells", "cell.json"
-Outcome = training.TrainResult | str  # a trained model, or the reason why there is none
+TrainedOrReason = training.TrainResult | str  # a trained model, or the reason why there is none
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ class _Group:
     cells: Sequence[SweepCell]
     dataset: datasets.Dataset
 
-    def train(self) -> Iterator[tuple[SweepCell, Outcome]]:
+    def train(self) -> Iterator[tuple[SweepCell, TrainedOrReason]]:
         """Each cell with its model, or with the reason why there is none."""
         for axes in _products([_coordinates(cell) for cell in self.cells]):
             yield from self._train(axes)
 
-    def _train(self, axes: list[list[Any]]) -> Iterator[tuple[SweepCell, Outcome]]:
+    def _train(self, axes: list[list[Any]]) -> Iterator[tuple[SweepCell, TrainedOrReason]]:
         """The cells of a product of weights and seeds.
 
         If one of them fails, or they need too much memory, each half is trained separately, from
@@ -160,7 +160,7 @@ def _products(points: Iterable[tuple[Any, ...]]) -> list[list[list[Any]]]:
 def _row(
     context: SweepContext,
     cell: SweepCell,
-    outcome: Outcome,
+    outcome: TrainedOrReason,
     dataset: datasets.Dataset,
 ) -> Row:
     if isinstance(outcome, str):
