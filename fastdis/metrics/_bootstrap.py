@@ -163,11 +163,7 @@ def _resampled(evidence: Evidence, pairs: bool, resamples: int) -> Iterator[Info
 
 
 def _add_resamples(
-    lines: NDArray[np.uint32],
-    columns: NDArray[np.uint32],
-    seed: int,
-    first: int,
-    counts: Counts,
+    lines: NDArray[np.uint32], columns: NDArray[np.uint32], seed: int, first: int, counts: Counts
 ) -> None:
     """Add the resamples ``first``, ``first + 1``, ... to a table each."""
     resample, weighted_counts = _kernels.get("resample"), _kernels.get("weighted_counts")

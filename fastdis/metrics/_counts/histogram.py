@@ -14,13 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._counts import count as _count
-from fastdis.metrics._counts.bins import (
-    Bins,
-    Thinned,
-    equal_width_edges,
-    quantile_edges,
-    stated,
-)
+from fastdis.metrics._counts.bins import Bins, Thinned, equal_width_edges, quantile_edges, stated
 from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.entropies import Entropies, entropies
 from fastdis.metrics._counts.mapped_files import row_blocks

@@ -69,10 +69,7 @@ def random_forest(problem: Problem) -> tuple[Matrix, float]:
     forest = RandomForestClassifier if problem.target.classified else RandomForestRegressor
     x, y = problem.fitted()
     model = forest(
-        _TREES,
-        max_features=None,
-        min_samples_leaf=_leaf_rows(len(x)),
-        random_state=problem.state,
+        _TREES, max_features=None, min_samples_leaf=_leaf_rows(len(x)), random_state=problem.state
     ).fit(x, y)
     importance = np.asarray(model.feature_importances_, np.float64)
     return importance, problem.score(model.predict(problem.codes[problem.test]))

@@ -8,20 +8,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from fastdis.metrics._evidence import Evidence
-from fastdis.metrics._information import (
-    ArrayFormula,
-    Information,
-    Parts,
-    among,
-    gaps,
-    ratio,
-)
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._information import ArrayFormula, Information, Parts, among, gaps, ratio
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 
 def _dcimig(information: Information) -> Parts:

@@ -13,12 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._information import Array, ArrayFormula, Information, Parts, among, mean, ratio
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 
 @dataclass(frozen=True, eq=False)

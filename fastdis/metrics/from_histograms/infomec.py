@@ -23,12 +23,7 @@ from fastdis.metrics._information import (
     mean,
     ratio,
 )
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 _IN_USE = 1 / 20  # of the widest code's range
 

@@ -19,14 +19,7 @@ from fastdis.metrics._information import (
     mean,
     unknown_factors,
 )
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    Metric,
-    metric,
-    metric_of,
-    register,
-)
+from fastdis.metrics._metric import Counted, Entry, Metric, metric, metric_of, register
 
 
 def _raw(information: Information, tied: Array) -> Array:

@@ -19,12 +19,7 @@ from fastdis.metrics._information import (
     mean,
     ratio,
 )
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 
 def _mig(information: Information) -> Parts:

@@ -21,12 +21,7 @@ from fastdis.metrics._information import (
     ratio,
     unknown_factors,
 )
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 
 def _modularity_of(mutual: Array, factors: Any) -> Array:

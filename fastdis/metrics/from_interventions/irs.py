@@ -14,13 +14,7 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._evidence import Evidence, constant_factors
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 from fastdis.metrics.from_interventions.draws import Rows, levels_of, some_of
 from fastdis.metrics.from_interventions.rendered import encoded, is_rendered
 

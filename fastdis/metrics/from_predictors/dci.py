@@ -18,13 +18,7 @@ from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits import importance_models as models
 from fastdis.metrics._fits.predictors import KEPT, ROWS, Matrix, mean_score
 from fastdis.metrics._fits.problems import problems, solved
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 
 _BESIDE_ZERO = 1e-11  # what disentanglement_lib adds to each importance
 

@@ -15,13 +15,7 @@ from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.cut_trees import importances, predictions
 from fastdis.metrics._fits.predictors import ROWS, Matrix, mean_score
 from fastdis.metrics._fits.problems import Problem, problems, solved
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 from fastdis.metrics.from_predictors.dci import parts
 
 DEPTHS = (1, 2, 3, 4, 8, 10, 12, 14, 16, 18, 20, 32)

@@ -26,13 +26,7 @@ from fastdis.metrics._fits.predictors import (
     mean_score,
     targets,
 )
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 
 Classifier = Callable[[Matrix, Labels, Matrix], Matrix]
 

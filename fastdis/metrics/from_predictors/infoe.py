@@ -24,13 +24,7 @@ from fastdis.metrics._fits.predictors import (
     targets,
     whitened,
 )
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 
 _LARGE_BIAS = 0.1
 

@@ -15,21 +15,8 @@ from numpy.typing import NDArray
 from fastdis import _validation
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
-from fastdis.metrics._fits.predictors import (
-    KEPT,
-    Matrix,
-    Target,
-    explained,
-    mean_score,
-    targets,
-)
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._fits.predictors import KEPT, Matrix, Target, explained, mean_score, targets
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 
 _ROWS = 20_000
 
@@ -99,10 +86,7 @@ class GroupAccuracy:
 
 @fitting()
 def _knn_accuracy(
-    evidence: Evidence,
-    k: int = 5,
-    groups: Mapping[str, Columns] | None = None,
-    train: Any = None,
+    evidence: Evidence, k: int = 5, groups: Mapping[str, Columns] | None = None, train: Any = None
 ) -> Score | dict[str, Score]:
     """The score of all codes, or of each group by its name."""
     k = _validation.integer("k", k)

@@ -22,13 +22,7 @@ from fastdis.metrics._fits.predictors import (
     targets,
     whitened,
 )
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 
 _MODELS = ("linear", "mlp")
 _NETWORK = {"hidden_layer_sizes": 64, "solver": "lbfgs", "alpha": 1.0, "max_iter": 150}

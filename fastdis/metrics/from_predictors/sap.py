@@ -24,13 +24,7 @@ from fastdis.metrics._fits.single_code import (
     tree_accuracies,
 )
 from fastdis.metrics._information import gaps
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 
 PEER_ROWS = 15_000
 _MOST_LEVELS = 1000
