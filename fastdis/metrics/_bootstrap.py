@@ -19,7 +19,7 @@ from fastdis.metrics._counts import count as _count
 from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.conventions import counted_as
 from fastdis.metrics._counts.entropies import Entropies, entropies
-from fastdis.metrics._counts.factor_groups import joined
+from fastdis.metrics._counts.grid import joined
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._information import ArrayFormula, Information
 

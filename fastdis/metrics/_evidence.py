@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._counts import estimators as _estimators
-from fastdis.metrics._counts.bins import Bins, equal_width_edges
+from fastdis.metrics._counts.bins import Bins, equal_width_edges, outside
 from fastdis.metrics._counts.columns import Data, Discrete, read
 from fastdis.metrics._counts.conventions import CONVENTIONS, SCALED, counted_as, settled
 from fastdis.metrics._counts.grid import usable
-from fastdis.metrics._counts.histogram import JointHistogram, counted_on, outside, summary_of
+from fastdis.metrics._counts.histogram import JointHistogram, counted_on, summary_of
 from fastdis.metrics._counts.stream import counted_stream, gathered, stream_of
 from fastdis.metrics._counts.torch_rows import counted_tensors, read_tensors, stay
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.factor_pairs import pair_counts, pair_information
-from fastdis.metrics._counts.histogram import NO_INFORMATION
+from fastdis.metrics._counts.entropies import pair_information
+from fastdis.metrics._counts.histogram import NO_INFORMATION, pair_counts
 from fastdis.metrics._evidence import Evidence, constant_factors, distortions
 from fastdis.metrics._metric import Score
 

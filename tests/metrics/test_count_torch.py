@@ -13,7 +13,7 @@ from fastdis.metrics import Bins
 from fastdis.metrics._counts import torch_rows as _on_device
 from fastdis.metrics._counts.columns import column_facts, distinct_columns
 from fastdis.metrics._counts.conventions import CONVENTIONS, settled
-from fastdis.metrics._counts.factor_pairs import pair_counts
+from fastdis.metrics._counts.histogram import pair_counts
 from fastdis.metrics._evidence import gather
 from tests.metrics.metric_data import messy
 from tests.torch_devices import on

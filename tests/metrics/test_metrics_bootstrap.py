@@ -11,9 +11,9 @@ from fastdis import metrics
 from fastdis._kernels import reference, resampling
 from fastdis.metrics import Bins, _bootstrap
 from fastdis.metrics._catalogue import METRICS
-from fastdis.metrics._counts import factor_pairs as _factor_pairs
 from fastdis.metrics._counts.conventions import CONVENTIONS
-from fastdis.metrics._counts.histogram import JointHistogram
+from fastdis.metrics._counts.entropies import pair_information
+from fastdis.metrics._counts.histogram import JointHistogram, pair_counts
 from fastdis.metrics._evidence import gather
 from fastdis.metrics._information import ArrayFormula
 from fastdis.metrics._metric import Score
@@ -154,8 +154,8 @@ def test_entropies_are_those_of_the_histogram(pairs):
         ]:  # fmt: skip
             np.testing.assert_allclose(got[r], expected, atol=1e-12)
         if pairs:
-            counts = _factor_pairs.pair_counts(gather(*rows).data, h)
-            expected = _factor_pairs.pair_information(counts, h.levels)
+            counts = pair_counts(gather(*rows).data, h)
+            expected = pair_information(counts, h.levels)
             np.testing.assert_allclose(found.factor_mutual[r], expected, atol=1e-12)
     assert (found.factor_mutual is not None) == pairs
 
@@ -230,7 +230,7 @@ def test_joined_factors_count_the_same(monkeypatch):
     _, together = parts_of(evidence, 2)
     sizes = list(evidence.histogram.levels)
     assert len(_bootstrap.joined(sizes, 15, 8000).offset) == 1  # that is what is tested
-    monkeypatch.setattr("fastdis.metrics._counts.factor_groups._MOST_LEVELS", 0)
+    monkeypatch.setattr("fastdis.metrics._counts.grid._MOST_LEVELS", 0)
     assert len(_bootstrap.joined(sizes, 15, 8000).offset) == 3
     np.testing.assert_array_equal(parts_of(evidence, 2)[1], together)
 

@@ -9,8 +9,9 @@ import pytest
 
 from fastdis.metrics import METRICS, MetricWarning, joint_histogram
 from fastdis.metrics._counts.columns import read
+from fastdis.metrics._counts.entropies import pair_information
 from fastdis.metrics._counts.estimators import miller_madow
-from fastdis.metrics._counts.factor_pairs import pair_counts, pair_information
+from fastdis.metrics._counts.histogram import pair_counts
 from fastdis.metrics.from_histograms.dmig import dlig, dmig, xmig
 from fastdis.metrics.from_histograms.mig import mig, mig_sup
 from tests.metrics.metric_data import cut, entropy, grid, information, messy

@@ -17,9 +17,8 @@ from fastdis import metrics
 from fastdis.metrics import Bins
 from fastdis.metrics._counts import mapped_files as _maps
 from fastdis.metrics._counts.columns import column_facts, distinct, distinct_columns, read
-from fastdis.metrics._counts.conventions import counted_as
+from fastdis.metrics._counts.conventions import counted_as, unit_edges
 from fastdis.metrics._counts.count import binned
-from fastdis.metrics._counts.scaled_edges import unit_edges
 
 linux = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="reads /proc")
 

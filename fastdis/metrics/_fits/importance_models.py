@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._fits.cut_trees import predictions
+from fastdis.metrics._fits.fitting import predictions
 from fastdis.metrics._fits.predictors import Matrix
 from fastdis.metrics._fits.problems import Problem
 

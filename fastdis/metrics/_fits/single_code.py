@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fastdis import _kernels
 from fastdis._threads import parallel_for
 from fastdis.metrics._counts.columns import Data, block
-from fastdis.metrics._fits.cut_trees import nodes_by_depth
+from fastdis.metrics._fits.fitting import nodes_by_depth
 from fastdis.metrics._fits.problems import solved
 
 Matrix = NDArray[np.float64]

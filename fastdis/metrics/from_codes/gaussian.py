@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from fastdis import _validation
-from fastdis.metrics._counts.bins import Bins, read_bins
+from fastdis.metrics._counts.bins import Bins, edges_of, outside, read_bins
 from fastdis.metrics._counts.columns import Data
-from fastdis.metrics._counts.histogram import counted_on, edges_of, outside
+from fastdis.metrics._counts.histogram import counted_on
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._metric import Entry, Score, metric, warn
 from fastdis.metrics.from_codes.codes import (

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._evidence import Evidence
-from fastdis.metrics._fits.cut_trees import importances, predictions
+from fastdis.metrics._fits.fitting import importances, predictions
 from fastdis.metrics._fits.predictors import ROWS, Matrix, mean_score
 from fastdis.metrics._fits.problems import Problem, problems, solved
 from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
