@@ -36,9 +36,7 @@ def _remark_no_entropy(_: Evidence, information: Information, __: Parts) -> Iter
         "Each factor has a code that determines it and is informative about no other.",
         "A second code that holds the same factor, as only the best one counts.",
     ),
-    group="histogram",
-    standard=ArrayFormula(_dcimig),
-    ubisoft=ArrayFormula(_dcimig),
+    group="histogram", standard=ArrayFormula(_dcimig), ubisoft=ArrayFormula(_dcimig),
     published=ArrayFormula(_dcimig, _remark_no_entropy, swap=True),
 )  # fmt: skip
 def dcimig(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
@@ -50,10 +48,5 @@ def dcimig(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
     0 to 1, higher is better. With one factor, the gap is the mutual information itself.
 
     Ubisoft differs in its bins alone; the published convention swaps the roles.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
     """
     return metric_of(dcimig).value(factors, codes, **shared)
