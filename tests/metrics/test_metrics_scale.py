@@ -42,13 +42,13 @@ def levels_and_codes(rows=30_000):
 
 def resident(path):
     """Bytes of a mapped file that are in this process's memory."""
-    told, inside = 0, False
+    total, inside = 0, False
     for line in Path("/proc/self/smaps").read_text().splitlines():
         if not line.split()[0].endswith(":"):
             inside = line.endswith(str(path))
         elif inside and line.startswith("Rss:"):
-            told += 1024 * int(line.split()[1])
-    return told
+            total += 1024 * int(line.split()[1])
+    return total
 
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
