@@ -19,7 +19,7 @@ from fastdis.metrics._counts import count as _count
 from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.conventions import counted_as
 from fastdis.metrics._counts.entropies import Entropies, entropies
-from fastdis.metrics._counts.factor_groups import joined
+from fastdis.metrics._counts.grid import joined
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._information import ArrayFormula, Information
 
@@ -163,11 +163,7 @@ def _resampled(evidence: Evidence, pairs: bool, resamples: int) -> Iterator[Info
 
 
 def _add_resamples(
-    lines: NDArray[np.uint32],
-    columns: NDArray[np.uint32],
-    seed: int,
-    first: int,
-    counts: Counts,
+    lines: NDArray[np.uint32], columns: NDArray[np.uint32], seed: int, first: int, counts: Counts
 ) -> None:
     """Add the resamples ``first``, ``first + 1``, ... to a table each."""
     resample, weighted_counts = _kernels.get("resample"), _kernels.get("weighted_counts")

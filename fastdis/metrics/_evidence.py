@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._counts import estimators as _estimators
-from fastdis.metrics._counts.bins import Bins, equal_width_edges
+from fastdis.metrics._counts.bins import Bins, equal_width_edges, outside
 from fastdis.metrics._counts.columns import Data, Discrete, read
 from fastdis.metrics._counts.conventions import CONVENTIONS, SCALED, counted_as, settled
 from fastdis.metrics._counts.grid import usable
-from fastdis.metrics._counts.histogram import JointHistogram, counted_on, outside, summary_of
+from fastdis.metrics._counts.histogram import JointHistogram, counted_on, summary_of
 from fastdis.metrics._counts.stream import counted_stream, gathered, stream_of
 from fastdis.metrics._counts.torch_rows import counted_tensors, read_tensors, stay
 
@@ -73,7 +73,8 @@ class Evidence:
             self.note("no code is informative; all are scored")
             return np.arange(codes)
         if not mask.all():
-            self.note(f"{_listed(np.flatnonzero(~mask))} are not active and left out")
+            left_out = ", ".join(map(str, np.flatnonzero(~mask)))
+            self.note(f"codes {left_out} are not active and left out")
         return np.flatnonzero(mask)
 
     @cached_property
@@ -153,6 +154,10 @@ class Evidence:
     def named(self, factors: NDArray[np.intp]) -> str:
         """Factors as a note speaks of them."""
         return ", ".join(repr(self.all_data.names[k]) for k in factors)
+
+    def named_codes(self, scored: NDArray[np.bool_]) -> str:
+        """Codes, some of those that are scored, as a note speaks of them."""
+        return f"codes {', '.join(map(str, self.columns[scored]))}"
 
 
 def constant_factors(evidence: Evidence) -> Iterator[str]:
@@ -282,7 +287,3 @@ def _note_a_swap(evidence: Evidence) -> None:
             f"all {factors} factors are continuous, and more than the {codes} codes: metrics take "
             "(factors, codes), in this order"
         )
-
-
-def _listed(codes: NDArray[np.intp]) -> str:
-    return f"codes {', '.join(map(str, codes))}"

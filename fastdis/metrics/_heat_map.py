@@ -27,11 +27,7 @@ def picture_format(path: str | Path) -> str:
 
 
 def draw(
-    path: str | Path,
-    matrix: NDArray[Any],
-    names: Sequence[str],
-    codes: Sequence[int],
-    title: str,
+    path: str | Path, matrix: NDArray[Any], names: Sequence[str], codes: Sequence[int], title: str
 ) -> None:
     """Write ``matrix (K, D)`` with the name of every row and the code's number of every column.
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.factor_pairs import pair_counts, pair_information
-from fastdis.metrics._counts.histogram import NO_INFORMATION
+from fastdis.metrics._counts.entropies import pair_information
+from fastdis.metrics._counts.histogram import NO_INFORMATION, pair_counts
 from fastdis.metrics._evidence import Evidence, constant_factors, distortions
 from fastdis.metrics._metric import Score
 
@@ -98,6 +98,18 @@ class Parts:
     per_factor: Array | None = None  # (..., K)
     per_code: Array | None = None  # (..., D)
     matrix: Array | None = None  # (..., K, D)
+
+    @classmethod
+    def of_factors(cls, values: Array, matrix: Array, counted: Any = True) -> Parts:
+        """The mean of the ``values (..., K)`` of the factors that are ``counted``."""
+        per_factor = among(values, counted)
+        return cls(mean(per_factor), per_factor, matrix=matrix)
+
+    @classmethod
+    def of_codes(cls, values: Array, matrix: Array, counted: Any = True) -> Parts:
+        """The mean of the ``values (..., D)`` of the codes that are ``counted``."""
+        per_code = among(values, counted)
+        return cls(mean(per_code), per_code=per_code, matrix=matrix)
 
     def swapped(self) -> Parts:
         """The parts of factors and codes in each other's place."""
@@ -220,7 +232,7 @@ def gaps(matrix: Array, axis: int) -> Array:
     return np.asarray(np.take(top, -1, axis) - np.take(top, -2, axis))
 
 
-def among(values: Array, counted: Mask) -> Array:
+def among(values: Array, counted: Any) -> Array:
     """The values that count, NaN in place of the others."""
     return np.asarray(np.where(counted, values, np.nan))
 
@@ -237,14 +249,9 @@ def left_out(evidence: Evidence, _: Information, parts: Parts) -> Iterable[str]:
     assert parts.per_code is not None  # the remark is of metrics that have it
     missing = np.isnan(parts.per_code)
     if missing.any():
-        yield f"{codes_named(evidence, missing)} tell nothing about any factor and are left out"
+        yield f"{evidence.named_codes(missing)} tell nothing about any factor and are left out"
     if missing.all():
         yield "no code is left; the score counts as 0"
-
-
-def codes_named(evidence: Evidence, mask: Mask) -> str:
-    """Codes as a note speaks of them."""
-    return f"codes {', '.join(map(str, evidence.columns[mask]))}"
 
 
 def unknown_factors(information: Information) -> Any:

@@ -203,6 +203,7 @@ PARAMETERS: dict[str, tuple[Any, str]] = {
         Fixes the samples that are drawn and the models that are fitted."""),
 }  # fmt: skip
 
+_RAISES = "Raises\n------\nTypeError, ValueError\n    As :func:`mig`.\n"
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 # The metrics that were declared so far, and the entries of the catalogue.
@@ -233,7 +234,7 @@ def metric(
     """
 
     def declare(function: Function) -> Function:
-        shown: Any = _with_keywords(function, tuple(formulas), defaults or {})
+        shown: Any = _with_keywords(function, group, tuple(formulas), defaults or {})
         register(Metric(function.__name__, formulas, group, shown), *about)
         return shown  # type: ignore[no-any-return]
 
@@ -254,7 +255,10 @@ def describe(*about: Entry) -> Callable[[Function], Function]:
 
 
 def _with_keywords(
-    function: Callable[..., Any], conventions: tuple[str, ...], defaults: Mapping[str, Any]
+    function: Callable[..., Any],
+    group: str,
+    conventions: tuple[str, ...],
+    defaults: Mapping[str, Any],
 ) -> Callable[..., Any]:
     """The function, its ``**shared`` keywords spelled out in its signature and its docstring."""
     signature = inspect.signature(function, eval_str=True)
@@ -280,12 +284,18 @@ def _with_keywords(
         return function(*args, **keywords)
 
     shown.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    shown.__doc__ = _documented(inspect.getdoc(function) or "", names, conventions)
+    shown.__doc__ = _documented(inspect.getdoc(function) or "", names, group, conventions)
     return shown
 
 
-def _documented(text: str, names: list[str], conventions: tuple[str, ...]) -> str:
-    """A docstring with the shared parameters that its own section of parameters does not have."""
+def _documented(text: str, names: list[str], group: str, conventions: tuple[str, ...]) -> str:
+    """A docstring with the shared parameters that its own section of parameters does not have.
+
+    Without a section of errors, it raises what :func:`mig` does.
+    """
+    if "Raises\n------\n" not in text:
+        about, examples, code = text.partition("Examples\n--------\n")
+        text = f"{about.rstrip()}\n\n{_RAISES}\n{examples}{code}".rstrip()
     heading = "Parameters\n----------\n"
     before, found, own = text.partition(heading)
     if not found:
@@ -299,5 +309,7 @@ def _documented(text: str, names: list[str], conventions: tuple[str, ...]) -> st
             about = PARAMETERS[name][1]
             if name == "convention":
                 about = f"{' or '.join(map(repr, conventions))}; see :mod:`fastdis.metrics`."
+            if name == "bins" and group == "predictors":
+                about = "Only decides which factors are discrete; see :func:`joint_histogram`."
             lines += [name, re.sub(r"^ *", "    ", about, flags=re.MULTILINE)]
     return before + heading + "\n".join([*lines, own])

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 from fastdis import _validation
-from fastdis.metrics._counts.bins import Bins, read_bins
+from fastdis.metrics._counts.bins import Bins, edges_of, outside, read_bins
 from fastdis.metrics._counts.columns import Data, Discrete, read
-from fastdis.metrics._counts.factor_pairs import pair_counts
-from fastdis.metrics._counts.histogram import (
-    JointHistogram,
-    MetricWarning,
-    counted_on,
-    edges_of,
-    outside,
-)
+from fastdis.metrics._counts.histogram import JointHistogram, MetricWarning, counted_on
 from fastdis.metrics._counts.stream import counted_stream, stream_of
 from fastdis.metrics._counts.torch_rows import counted_tensors, read_tensors, stay
 
@@ -96,9 +88,7 @@ def joint_histogram(
         if like is not None:
             _check_like(data, like)
         edges = edges_of(data, cut)
-        result, notes = counted_on(data, *edges), outside(data, *edges)
-        if pairs:
-            result = replace(result, pairs=pair_counts(data, result))
+        result, notes = counted_on(data, *edges, pairs=pairs), outside(data, *edges)
     for text in notes:
         warnings.warn(text, MetricWarning, stacklevel=2)
     return result

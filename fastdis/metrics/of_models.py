@@ -114,11 +114,8 @@ def panel(
 
     Parameters
     ----------
-    model
-        A VAE of :mod:`fastdis.models`; or ``(mean, logvar)``, as :func:`fastdis.training.encode`
-        gives them of all clips, so that several scores share one encoding.
-    dataset
-        The clips to encode, with their factors.
+    model, dataset
+        As in :func:`evaluate_model`.
     metrics
         Names or groups, as :func:`evaluate` takes them; None for all.
     seed, bootstrap, confidence
@@ -144,11 +141,8 @@ def code_information(model: Any, dataset: Any) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    model
-        A VAE of :mod:`fastdis.models`; or ``(mean, logvar)``, as :func:`fastdis.training.encode`
-        gives them of all clips, so that several scores share one encoding.
-    dataset
-        The clips to encode, with their factors.
+    model, dataset
+        As in :func:`evaluate_model`.
 
     Returns
     -------

@@ -129,8 +129,7 @@ def monotonicity(
     threshold
         What |D| must exceed, in the unit of the attribute by that of the code.
     reduce
-        ``"all"`` for the mean, a float; ``"attribute"`` for each attribute's mean ``(K,)``;
-        ``"sample"`` for each traversal's ``(N,)``; ``"none"`` for all ``(N, K)``.
+        As in :func:`smoothness`.
 
     Raises
     ------

@@ -151,8 +151,8 @@ def test_miller_madow_is_its_formula():
     v, z = messy()
     gaps = []
     for factor in v.T:
-        told = [plain_miller_madow(factor, cut(code, 20)) for code in z.T]
-        first, second = sorted((min(max(i, 0), most) for i, most in told), reverse=True)[:2]
+        estimates = [plain_miller_madow(factor, cut(code, 20)) for code in z.T]
+        first, second = sorted((min(max(i, 0), most) for i, most in estimates), reverse=True)[:2]
         levels = len(np.unique(factor))
         gaps.append((first - second) / (entropy(factor) + (levels - 1) / (2 * len(factor))))
     assert metrics.mig(v, z, estimator="miller_madow") == pytest.approx(np.mean(gaps), abs=1e-12)

@@ -174,8 +174,8 @@ def test_the_command_makes_figures_picture_and_page(behaviour, tmp_path, monkeyp
 
     monkeypatch.setattr(metrics, "evaluate", of_histograms)
     behaviour.main(["--quick", str(tmp_path)])
-    told = json.loads((tmp_path / behaviour.STORED).read_text())
-    mig = {way: np.ravel(scores) for way, scores in told["behaviour"]["mig"].items()}
+    figures = json.loads((tmp_path / behaviour.STORED).read_text())
+    mig = {way: np.ravel(scores) for way, scores in figures["behaviour"]["mig"].items()}
     assert all(start > 0.9 for start, _ in mig.values())
     assert {way for way, (_, end) in mig.items() if end < 0.1} == {"noise", "spreading", "mixing"}
     assert (tmp_path / behaviour.PICTURE).read_bytes()[:4] == b"\x89PNG"
@@ -185,17 +185,17 @@ def test_the_command_makes_figures_picture_and_page(behaviour, tmp_path, monkeyp
 
 def test_the_page_holds_the_stored_figures_of_all_metrics(behaviour):
     page = (behaviour.ROOT / behaviour.PAGE).read_text()
-    told = json.loads((behaviour.ROOT / behaviour.STORED).read_text())
-    assert behaviour.metric_tables.filled(page, told) == page
-    assert set(told["behaviour"]) == {name for name, e in CATALOGUE.items() if e.metric}
+    figures = json.loads((behaviour.ROOT / behaviour.STORED).read_text())
+    assert behaviour.metric_tables.filled(page, figures) == page
+    assert set(figures["behaviour"]) == {name for name, e in CATALOGUE.items() if e.metric}
 
 
 def test_the_stored_figures_are_what_the_metrics_give(behaviour):
-    told = json.loads((behaviour.ROOT / behaviour.STORED).read_text())
+    figures = json.loads((behaviour.ROOT / behaviour.STORED).read_text())
     step, seed = 3, 1
-    job = ("mixing", told["settings"]["steps"][step], seed, told["settings"]["rows"])
+    job = ("mixing", figures["settings"]["steps"][step], seed, figures["settings"]["rows"])
     for name, value in behaviour.scores_of(job).items():
-        stored = told["behaviour"][name]["mixing"][step][seed]
+        stored = figures["behaviour"][name]["mixing"][step][seed]
         # What fits models moves a little with the version of scikit-learn.
         assert value == pytest.approx(stored, abs=0.03), name
 

@@ -13,7 +13,7 @@ from fastdis.metrics import Bins
 from fastdis.metrics._counts import torch_rows as _on_device
 from fastdis.metrics._counts.columns import column_facts, distinct_columns
 from fastdis.metrics._counts.conventions import CONVENTIONS, settled
-from fastdis.metrics._counts.factor_pairs import pair_counts
+from fastdis.metrics._counts.histogram import pair_counts
 from fastdis.metrics._evidence import gather
 from tests.metrics.metric_data import messy
 from tests.torch_devices import on
@@ -66,11 +66,11 @@ def test_counts_are_those_of_the_kernels(device, kind, dtype):
 def test_bins_of_every_kind(device, bins, discrete):
     factors, codes = messy()
     _, found, notes = counted(*on(device, factors * 0.1, codes), bins=bins, discrete=discrete)
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         expected = metrics.joint_histogram(factors * 0.1, codes, bins=bins, discrete=discrete)
     assert_equal(found, expected)
-    assert notes == [str(each.message) for each in told]
+    assert notes == [str(each.message) for each in caught]
 
 
 @pytest.mark.parametrize("values", [100, 2000, 1 << 24])
@@ -149,14 +149,14 @@ def test_what_is_not_finite_is_found(device, monkeypatch, bad):
 
 def test_bad_tensors(device):
     v, z = on(device, *messy())
-    for factors, codes, error, told in [
+    for factors, codes, error, message in [
         (v[:, 0], z, ValueError, r"factors takes rows and columns, at least one each, got \(600,"),
         (v, z[:, :0], ValueError, r"codes takes rows and columns, at least one each, got \(600, 0"),
         (v, z.to(torch.complex64), TypeError, "codes takes real numbers, got dtype torch.complex"),
         (v[1:], z, ValueError, "same number of rows, got 599 factors and 600 codes"),
         (v + 2**60, z, ValueError, r"factors takes integers up to 2\*\*53"),
     ]:
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=message):
             counted(factors, codes)
 
 

@@ -41,8 +41,8 @@ def test_files_score_as_their_arrays_do(arrays, convention):
     factors, codes, folder = arrays
     given = {"convention": convention, "seed": 1, "bootstrap": 10}
     names = ["mig", "jemmig", "modularity"]
-    told = evaluate_files(folder / "factors.npy", folder / "codes.npy", names, **given)
-    assert told.to_dict() == metrics.evaluate(factors, codes, names, **given).to_dict()
+    scores = evaluate_files(folder / "factors.npy", folder / "codes.npy", names, **given)
+    assert scores.to_dict() == metrics.evaluate(factors, codes, names, **given).to_dict()
 
 
 def test_arrays_are_mapped_and_not_read(arrays):
@@ -75,12 +75,12 @@ def test_tables_name_the_factors_and_keep_their_kinds(arrays):
     }
     pq.write_table(pa.table(columns), folder / "factors.parquet")
     pq.write_table(pa.table({f"z{d}": x for d, x in enumerate(codes.T)}), folder / "codes.parquet")
-    told = evaluate_files(folder / "factors.parquet", folder / "codes.parquet", ["mig"])
-    assert told.names == ("pitch", "level", "step", "name")
+    scores = evaluate_files(folder / "factors.parquet", folder / "codes.parquet", ["mig"])
+    assert scores.names == ("pitch", "level", "step", "name")
     plain = np.stack([factors[:, 0], level, factors[:, 1], (4 - factors[:, 2]) % 3], axis=1)
     kinds = [True, False, True, True]
     by_hand = metrics.evaluate(plain, codes, ["mig"], discrete=kinds)
-    assert list(told.details["mig"].per_factor.values()) == pytest.approx(
+    assert list(scores.details["mig"].per_factor.values()) == pytest.approx(
         list(by_hand.details["mig"].per_factor.values())
     )
 
@@ -99,11 +99,11 @@ def test_a_whole_panel_of_files_from_the_shell(arrays, capsys):
     more = ["--metrics", "histogram", "unlabelled", "--bins", "12", "--bootstrap", "5"]
     assert evaluated(folder, "factors.npy", "codes.npy", *more, *outputs) == 0
     shown = capsys.readouterr().out
-    told = json.loads((folder / "out" / "s.json").read_text())
-    assert told["bins"] == 12
-    assert "mig_sup" in told["scores"]
-    assert "sap" not in told["scores"]
-    assert "mig" in told["intervals"]
+    stored = json.loads((folder / "out" / "s.json").read_text())
+    assert stored["bins"] == 12
+    assert "mig_sup" in stored["scores"]
+    assert "sap" not in stored["scores"]
+    assert "mig" in stored["intervals"]
     assert "12 equal-width bins, 600 rows" in shown
     assert (folder / "s.png").read_bytes().startswith(b"\x89PNG")
     assert pq.read_table(folder / "s.parquet").num_rows > 20

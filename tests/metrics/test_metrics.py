@@ -32,9 +32,9 @@ def plain_mig(v, z):
 def plain_jemmig(v, z, bins, normalized=True):
     scores = []
     for factor in v.T:
-        told = [information(factor, code) for code in z.T]
-        first, second = sorted(told, reverse=True)[:2]
-        raw = entropy(factor, z[:, int(np.argmax(told))]) - first + second
+        mutual = [information(factor, code) for code in z.T]
+        first, second = sorted(mutual, reverse=True)[:2]
+        raw = entropy(factor, z[:, int(np.argmax(mutual))]) - first + second
         scores.append(1 - raw / (np.log(bins) + entropy(factor)) if normalized else raw)
     return np.mean(scores)
 
@@ -42,9 +42,9 @@ def plain_jemmig(v, z, bins, normalized=True):
 def plain_dcimig(v, z):
     given_to = [0.0] * v.shape[1]
     for code in z.T:
-        told = [information(factor, code) for factor in v.T]
-        first, second = sorted(told, reverse=True)[:2]
-        best = int(np.argmax(told))
+        mutual = [information(factor, code) for factor in v.T]
+        first, second = sorted(mutual, reverse=True)[:2]
+        best = int(np.argmax(mutual))
         given_to[best] = max(given_to[best], first - second)
     return sum(given_to) / sum(entropy(factor) for factor in v.T)
 
@@ -52,9 +52,9 @@ def plain_dcimig(v, z):
 def plain_modularity(v, z):
     scores = []
     for code in z.T:
-        told = [information(factor, code) for factor in v.T]
-        rest = sum(x**2 for x in told) - max(told) ** 2
-        scores.append(1 - rest / (max(told) ** 2 * (v.shape[1] - 1)))
+        mutual = [information(factor, code) for factor in v.T]
+        rest = sum(x**2 for x in mutual) - max(mutual) ** 2
+        scores.append(1 - rest / (max(mutual) ** 2 * (v.shape[1] - 1)))
     return np.mean(scores)
 
 

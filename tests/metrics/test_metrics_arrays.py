@@ -26,7 +26,7 @@ def unit_bins(x, bins=10):
     return np.digitize(scaled, np.linspace(0, 1, bins + 1)[:-1])
 
 
-def told(v, b):
+def mutual_information(v, b):
     return np.array([[information(f, code) for code in b.T] for f in v.T])
 
 
@@ -37,7 +37,7 @@ def gap(values):
 
 def ubisoft_jemmig(v, b, bins=10):
     scores = []
-    for f, row in zip(v.T, told(v, b), strict=True):
+    for f, row in zip(v.T, mutual_information(v, b), strict=True):
         raw = entropy(f, b[:, np.argsort(row)[-1]]) - gap(row)
         scores.append(1 - raw / (entropy(f) + np.log(bins)))
     return np.mean(scores)
@@ -54,7 +54,7 @@ def lib_modularity(mutual):
 def test_each_metric_is_ubisofts():
     v, z = messy()
     b = unit_bins(z)
-    mutual, options = told(v, b), {"convention": "ubisoft"}
+    mutual, options = mutual_information(v, b), {"convention": "ubisoft"}
     assert jemmig(v, z, **options) == pytest.approx(ubisoft_jemmig(v, b), abs=1e-12)
     assert modularity(v, z, **options) == pytest.approx(lib_modularity(mutual), abs=1e-12)
     given_to = np.zeros(3)
@@ -69,7 +69,7 @@ def test_modularity_is_disentanglement_libs():
     v, z = messy()
     b = np.stack([np.digitize(c, np.histogram(c, 20)[1][:-1]) for c in z.T], axis=1)
     got = modularity(v, z, convention="disentanglement_lib")
-    assert got == pytest.approx(lib_modularity(told(v, b)), abs=1e-12)
+    assert got == pytest.approx(lib_modularity(mutual_information(v, b)), abs=1e-12)
     for metric in (jemmig, dcimig):
         with pytest.raises(ValueError, match="got 'disentanglement_lib'"):
             metric(v, z, convention="disentanglement_lib")
@@ -128,7 +128,7 @@ def test_a_constant_factor_is_one_of_the_k_in_the_libraries():
     flat = np.insert(v, 0, 7, axis=1)
     b = unit_bins(z)
     got = modularity(flat, z, convention="ubisoft")
-    assert got == pytest.approx(lib_modularity(told(flat, b)), abs=1e-12)
+    assert got == pytest.approx(lib_modularity(mutual_information(flat, b)), abs=1e-12)
     assert modularity(flat, z) == pytest.approx(modularity(v, z), abs=1e-12)
 
 

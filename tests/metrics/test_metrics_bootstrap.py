@@ -11,9 +11,9 @@ from fastdis import metrics
 from fastdis._kernels import reference, resampling
 from fastdis.metrics import Bins, _bootstrap
 from fastdis.metrics._catalogue import METRICS
-from fastdis.metrics._counts import factor_pairs as _factor_pairs
 from fastdis.metrics._counts.conventions import CONVENTIONS
-from fastdis.metrics._counts.histogram import JointHistogram
+from fastdis.metrics._counts.entropies import pair_information
+from fastdis.metrics._counts.histogram import JointHistogram, pair_counts
 from fastdis.metrics._evidence import gather
 from fastdis.metrics._information import ArrayFormula
 from fastdis.metrics._metric import Score
@@ -154,8 +154,8 @@ def test_entropies_are_those_of_the_histogram(pairs):
         ]:  # fmt: skip
             np.testing.assert_allclose(got[r], expected, atol=1e-12)
         if pairs:
-            counts = _factor_pairs.pair_counts(gather(*rows).data, h)
-            expected = _factor_pairs.pair_information(counts, h.levels)
+            counts = pair_counts(gather(*rows).data, h)
+            expected = pair_information(counts, h.levels)
             np.testing.assert_allclose(found.factor_mutual[r], expected, atol=1e-12)
     assert (found.factor_mutual is not None) == pairs
 
@@ -214,15 +214,15 @@ def test_bins_are_those_of_all_rows(as_they_are, bins):
 
 
 def test_neither_threads_nor_blocks_change_a_score(threads, monkeypatch):
-    known, told = formulas("standard"), []
+    known, draws = formulas("standard"), []
     for number, cells in [(1, 1 << 22), (3, 1 << 22), (3, 40_000)]:
         threads(number)
         monkeypatch.setattr(_bootstrap, "_CELLS", cells)
-        told.append(_bootstrap.resampled_scores(evidence_of(*messy()), known, 30))
-    for other in told[1:]:
-        for name, values in told[0].items():
+        draws.append(_bootstrap.resampled_scores(evidence_of(*messy()), known, 30))
+    for other in draws[1:]:
+        for name, values in draws[0].items():
             assert (values == other[name]).all()
-    assert len(np.unique(told[0]["mig"])) > 20
+    assert len(np.unique(draws[0]["mig"])) > 20
 
 
 def test_joined_factors_count_the_same(monkeypatch):
@@ -230,7 +230,7 @@ def test_joined_factors_count_the_same(monkeypatch):
     _, together = parts_of(evidence, 2)
     sizes = list(evidence.histogram.levels)
     assert len(_bootstrap.joined(sizes, 15, 8000).offset) == 1  # that is what is tested
-    monkeypatch.setattr("fastdis.metrics._counts.factor_groups._MOST_LEVELS", 0)
+    monkeypatch.setattr("fastdis.metrics._counts.grid._MOST_LEVELS", 0)
     assert len(_bootstrap.joined(sizes, 15, 8000).offset) == 3
     np.testing.assert_array_equal(parts_of(evidence, 2)[1], together)
 
@@ -238,8 +238,8 @@ def test_joined_factors_count_the_same(monkeypatch):
 def test_seeds_draw_other_rows():
     known = {"mig": formulas("standard")["mig"]}
     data = messy()
-    told = [_bootstrap.resampled_scores(gather(*data, seed=s), known, 5)["mig"] for s in SEEDS]
-    assert len(np.unique(told)) == 20
+    scores = [_bootstrap.resampled_scores(gather(*data, seed=s), known, 5)["mig"] for s in SEEDS]
+    assert len(np.unique(scores)) == 20
 
 
 def test_neighbours_are_not_resampled():
@@ -249,9 +249,9 @@ def test_neighbours_are_not_resampled():
 
 def test_an_interval_is_the_samples_moved_to_the_score():
     values = np.arange(1001) / 2000 + 0.1  # 0.1 to 0.6, mean 0.35
-    told = _bootstrap.intervals({"mig": values}, {"mig": 0.4, "sap": 1.0}, 0.9)
-    assert set(told) == {"mig"}
-    np.testing.assert_allclose(told["mig"], (0.175, 0.625), atol=1e-12)
+    ends = _bootstrap.intervals({"mig": values}, {"mig": 0.4, "sap": 1.0}, 0.9)
+    assert set(ends) == {"mig"}
+    np.testing.assert_allclose(ends["mig"], (0.175, 0.625), atol=1e-12)
 
 
 def test_an_interval_ends_where_scores_do():

@@ -11,7 +11,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
 from fastdis.metrics import METRICS, MetricWarning
-from fastdis.metrics._fits import cut_trees as _cut_trees
+from fastdis.metrics._fits import fitting as _fits
 from fastdis.metrics._fits import importance_models as _importance_models
 from fastdis.metrics._fits.predictors import held_out
 from fastdis.metrics.from_predictors import dci as importance
@@ -257,17 +257,17 @@ def test_trees_cut_at_a_depth_are_trees_grown_to_it():
     _, z = messy(300)
     x, y = z.astype(np.float32), np.random.default_rng(0).integers(0, 4, 300)
     deep = DecisionTreeClassifier(max_depth=9, random_state=0).fit(x[:, :1], y).tree_
-    for depth, node in enumerate(_cut_trees.nodes_by_depth(deep, x[:, :1], 9)):
+    for depth, node in enumerate(_fits.nodes_by_depth(deep, x[:, :1], 9)):
         if depth:
             grown = DecisionTreeClassifier(max_depth=depth, random_state=0).fit(x[:, :1], y)
             said = grown.classes_[deep.value[node, 0].argmax(axis=1)]
             np.testing.assert_array_equal(said, grown.predict(x[:, :1]))
     forest = RandomForestRegressor(5, max_depth=6, random_state=0).fit(x, y)
     trees = [tree.tree_ for tree in forest.estimators_]
-    said = _cut_trees.predictions(trees, x, (1, 6, 20))[:, :, 0]
+    said = _fits.predictions(trees, x, (1, 6, 20))[:, :, 0]
     np.testing.assert_allclose(said[1], forest.predict(x))
     np.testing.assert_array_equal(said[1], said[2])
-    found = _cut_trees.importances(trees, 5, (1, 6, 20))
+    found = _fits.importances(trees, 5, (1, 6, 20))
     np.testing.assert_allclose(found[1], forest.feature_importances_)
     np.testing.assert_array_equal(found[1], found[2])
     assert (found[0] > 0).sum() <= 5  # one split a tree

@@ -9,8 +9,9 @@ import pytest
 
 from fastdis.metrics import METRICS, MetricWarning, joint_histogram
 from fastdis.metrics._counts.columns import read
+from fastdis.metrics._counts.entropies import pair_information
 from fastdis.metrics._counts.estimators import miller_madow
-from fastdis.metrics._counts.factor_pairs import pair_counts, pair_information
+from fastdis.metrics._counts.histogram import pair_counts
 from fastdis.metrics.from_histograms.dmig import dlig, dmig, xmig
 from fastdis.metrics.from_histograms.mig import mig, mig_sup
 from tests.metrics.metric_data import cut, entropy, grid, information, messy
@@ -44,15 +45,15 @@ def plain_dmig(v, z, own):
     """``own[k]`` is the code of factor k."""
     scores = []
     for k, f in enumerate(v.T):
-        told = {d: information(f, code) for d, code in enumerate(z.T)}
-        held = told.pop(own[k])
-        rival = second(told)
+        mutual = {d: information(f, code) for d, code in enumerate(z.T)}
+        held = mutual.pop(own[k])
+        rival = second(mutual)
         bound = entropy(f)
         if rival in own:
             holder = v[:, max((j for j in range(len(own)) if own[j] == rival),
                               key=lambda j: information(v[:, j], z[:, rival]))]  # fmt: skip
             bound -= information(f, holder)
-        scores.append((held - told.get(rival, 0.0)) / bound)
+        scores.append((held - mutual.get(rival, 0.0)) / bound)
     return np.mean(scores)
 
 
@@ -70,14 +71,14 @@ def plain_xmig(v, z, own):
 def plain_dlig(v, z, own, given=False):
     scores = {}
     for k, d in enumerate(own):
-        told = {j: information(f, z[:, d]) for j, f in enumerate(v.T)}
-        main = k if given else second(told)
-        held = told.pop(main)
-        rival = second(told)
+        mutual = {j: information(f, z[:, d]) for j, f in enumerate(v.T)}
+        main = k if given else second(mutual)
+        held = mutual.pop(main)
+        rival = second(mutual)
         bound = entropy(v[:, main])
         if rival is not None:
             bound -= information(v[:, main], v[:, rival])
-        scores[d] = (held - told.get(rival, 0.0)) / bound
+        scores[d] = (held - mutual.get(rival, 0.0)) / bound
     return np.mean(list(scores.values()))
 
 

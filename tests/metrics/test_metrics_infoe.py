@@ -160,9 +160,9 @@ def test_kinds_decide_and_odd_factors_are_left_out():
     with pytest.warns(MetricWarning) as caught:
         score = INFOE.score(odd, z)
     assert list(score.per_factor) == ["factor 0"]
-    told = " ".join(str(w.message) for w in caught)
-    assert "constant and left out: 'factor 2'" in told
-    assert "'factor 1' has no two levels that occur twice" in told
+    warned = " ".join(str(w.message) for w in caught)
+    assert "constant and left out: 'factor 2'" in warned
+    assert "'factor 1' has no two levels that occur twice" in warned
 
 
 def test_one_code_and_one_factor():

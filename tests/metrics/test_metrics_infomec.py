@@ -39,15 +39,15 @@ def exclusivity(values):
 
 
 def plain_edi(v, z):
-    told = np.array([[information(f, code) for code in z.T] for f in v.T])
-    shares = told / told.max(axis=1, keepdims=True)
+    mutual = np.array([[information(f, code) for code in z.T] for f in v.T])
+    shares = mutual / mutual.max(axis=1, keepdims=True)
     given_to = [0.0] * len(shares)
     for column in shares.T:
         given_to[int(np.argmax(column))] += exclusivity(column)
     return (
         np.mean([min(given, 1.0) for given in given_to]),
         np.mean([exclusivity(row) for row in shares]),
-        np.mean([max(row) / entropy(f) for row, f in zip(told, v.T, strict=True)]),
+        np.mean([max(row) / entropy(f) for row, f in zip(mutual, v.T, strict=True)]),
     )
 
 

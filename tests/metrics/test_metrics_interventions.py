@@ -197,8 +197,8 @@ def test_variance_votes_follow_their_definition(metric, convention):
     by_factor = [np.mean(np.array(right)[draws.factor[n:] == k]) for k in range(3)]
     if convention != "ubisoft":
         assert list(score.per_factor.values()) == pytest.approx(by_factor)
-    for d, told in score.per_code.items():
-        assert told == pytest.approx(
+    for d, share in score.per_code.items():
+        assert share == pytest.approx(
             np.mean([r for r, w in zip(right, votes[n:], strict=True) if w == d])
         )
     table = [
@@ -235,14 +235,14 @@ def test_scores_agree_with_a_generator_of_its_own(name):
     points = np.array(points)
     if name == "z_diff":
         points = points / points[:800].std(axis=0)
-        told = LogisticRegression().fit(points[:800], factor[:800]).predict(points[800:])
+        predicted = LogisticRegression().fit(points[:800], factor[:800]).predict(points[800:])
     else:
         counts = np.zeros((4, 3))
         np.add.at(counts, (points[:800], factor[:800]), 1)
-        told = counts.argmax(axis=1)[points[800:]]
+        predicted = counts.argmax(axis=1)[points[800:]]
     v = grid(*sizes)
     got = METRICS[name](v, encode(v), batch_size=200)
-    assert got == pytest.approx(np.mean(told == factor[800:]), abs=0.05)
+    assert got == pytest.approx(np.mean(predicted == factor[800:]), abs=0.05)
     assert got > 0.4
 
 

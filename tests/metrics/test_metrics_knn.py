@@ -212,9 +212,9 @@ def test_odd_factors_are_left_out():
         parts = knn_accuracy(odd, z, groups={"a": 0, "b": [1, 2]})
     assert parts.factors == ("factor 0",)
     assert parts.accuracy.shape == (1, 2)
-    told = " ".join(str(w.message) for w in caught)
-    assert "constant and left out: 'factor 2'" in told
-    assert "'factor 1' has no two levels that occur twice" in told
+    warned = " ".join(str(w.message) for w in caught)
+    assert "constant and left out: 'factor 2'" in warned
+    assert "'factor 1' has no two levels that occur twice" in warned
 
 
 def test_rows_and_seed():
@@ -232,14 +232,14 @@ def test_rows_and_seed():
 
 def test_what_is_refused():
     v, z = messy()
-    for k, error, told in (
+    for k, error, message in (
         (0, ValueError, "k takes an integer >= 1, got 0"),
         (2.0, TypeError, "k takes an integer >= 1"),
         (451, ValueError, "k takes at most the 450 rows of the training part, got 451"),
     ):
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=message):
             knn_accuracy(v, z, k=k)
-    for groups, error, told in (
+    for groups, error, message in (
         ({}, TypeError, "groups takes columns by name"),
         ([0, 1], TypeError, "groups takes columns by name"),
         ({"a": []}, ValueError, "groups takes at least one code that is scored for 'a'"),
@@ -247,7 +247,7 @@ def test_what_is_refused():
         ({"a": [0, 5]}, IndexError, r"groups\['a'\] takes values from 0 to 4, got 5"),
         ({"a": [0.5]}, TypeError, r"groups\['a'\] takes integers"),
     ):
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=message):
             knn_accuracy(v, z, groups=groups)
     for train in (np.ones(600, bool), np.zeros(600, bool), halves(599), np.arange(600) % 2):
         with pytest.raises(

@@ -58,17 +58,17 @@ def oracle_jemmig(factors, codes):
 
 def oracle_dcimig(factors, codes):
     f, c = digitized(factors), digitized(codes)
-    told = informations(f, c)
-    gap = np.zeros_like(told)
-    for j, column in enumerate(told.T):
+    mutual = informations(f, c)
+    gap = np.zeros_like(mutual)
+    for j, column in enumerate(mutual.T):
         gap[np.argmax(column), j] = top_gap(column)
     return gap.max(axis=1).sum() / sum(bits(factor) for factor in f.T)
 
 
 def oracle_modularity(factors, codes):
-    told = informations(digitized(factors), digitized(codes))
+    mutual = informations(digitized(factors), digitized(codes))
     scores = []
-    for column in told.T:
+    for column in mutual.T:
         best = np.argmax(column)
         rest = np.sum(np.delete(column, best) ** 2)
         scores.append(1 - rest / (column[best] ** 2 * (len(column) - 1)))

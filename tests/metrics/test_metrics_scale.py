@@ -17,9 +17,8 @@ from fastdis import metrics
 from fastdis.metrics import Bins
 from fastdis.metrics._counts import mapped_files as _maps
 from fastdis.metrics._counts.columns import column_facts, distinct, distinct_columns, read
-from fastdis.metrics._counts.conventions import counted_as
+from fastdis.metrics._counts.conventions import counted_as, unit_edges
 from fastdis.metrics._counts.count import binned
-from fastdis.metrics._counts.scaled_edges import unit_edges
 
 linux = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="reads /proc")
 
@@ -43,13 +42,13 @@ def levels_and_codes(rows=30_000):
 
 def resident(path):
     """Bytes of a mapped file that are in this process's memory."""
-    told, inside = 0, False
+    total, inside = 0, False
     for line in Path("/proc/self/smaps").read_text().splitlines():
         if not line.split()[0].endswith(":"):
             inside = line.endswith(str(path))
         elif inside and line.startswith("Rss:"):
-            told += 1024 * int(line.split()[1])
-    return told
+            total += 1024 * int(line.split()[1])
+    return total
 
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])

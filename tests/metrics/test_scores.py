@@ -33,13 +33,13 @@ def test_a_score_holds_its_parts(scores):
 
 def test_json_holds_everything(scores, tmp_path):
     scores.to_json(tmp_path / "scores.json")
-    told = json.loads((tmp_path / "scores.json").read_text())
-    assert told == scores.to_dict()
-    assert told["scores"] == dict(scores)
-    assert told["details"]["mig"]["per_factor"]["factor 1"] == pytest.approx(
+    stored = json.loads((tmp_path / "scores.json").read_text())
+    assert stored == scores.to_dict()
+    assert stored["scores"] == dict(scores)
+    assert stored["details"]["mig"]["per_factor"]["factor 1"] == pytest.approx(
         scores.details["mig"].per_factor["factor 1"]
     )
-    assert np.array(told["mutual_information"]).shape == (3, 5)
+    assert np.array(stored["mutual_information"]).shape == (3, 5)
 
 
 def test_parquet_holds_a_number_a_row(scores, tmp_path):

@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastdis import _validation
+from fastdis.metrics._counts.columns import Data
+from fastdis.metrics._counts.mapped_files import row_blocks
 
 DEFAULT_BINS = 20
 MAX_BINS = 1 << 16  # bins and levels travel as uint16
+_BLOCK = 1 << 18  # rows looked at together
 _MOST_SORTED = 1 << 20  # rows that quantiles are taken from
 
 
@@ -195,6 +198,43 @@ class Thinned:
     def rows(self) -> NDArray[Any]:
         """The rows that are kept."""
         return np.concatenate(self._kept)
+
+
+def edges_of(data: Data, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The edges of the codes ``(D, bins + 1)`` and of the factors ``(K, bins + 1)``."""
+    result = []
+    for name, x, column_range, given in (
+        ("codes", data.codes, data.code_range, bins.code_edges),
+        ("factors", data.factors, data.factor_range, bins.factor_edges),
+    ):
+        if given is not None:
+            result.append(stated(name, given, x.shape[1]))
+        elif bins.kind == "quantile":
+            thinned = Thinned()
+            for rows in row_blocks(0, len(x), _BLOCK, x):
+                thinned.add(x[rows])
+            result.append(quantile_edges(thinned.rows, bins.count))
+        else:
+            result.append(equal_width_edges(column_range, bins.count))
+    return result[0], result[1]
+
+
+def outside(
+    data: Data, code_edges: NDArray[np.float64], factor_edges: NDArray[np.float64]
+) -> list[str]:
+    """What to say of columns that reach beyond their edges."""
+    result = []
+    for name, column_range, edges, binned in (
+        ("codes", data.code_range, code_edges, np.ones(len(code_edges), bool)),
+        ("factors", data.factor_range, factor_edges, ~np.array(data.discrete)),
+    ):
+        beyond = binned & ((column_range[0] < edges[:, 0]) | (column_range[1] > edges[:, -1]))
+        if beyond.any():
+            result.append(
+                f"{name}: columns {', '.join(map(str, np.flatnonzero(beyond)))} reach beyond the "
+                "stated edges; such values are counted in the end bins"
+            )
+    return result
 
 
 def _stated(

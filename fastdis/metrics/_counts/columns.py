@@ -269,9 +269,7 @@ def real_columns(name: str, given: NDArray[Any]) -> NDArray[Any]:
     return _validation.array(name, given, 2, np.float32 if single else np.float64)
 
 
-def _factor_columns(
-    given: NDArray[Any],
-) -> tuple[NDArray[Any], tuple[NDArray[Any] | None, ...]]:
+def _factor_columns(given: NDArray[Any]) -> tuple[NDArray[Any], tuple[NDArray[Any] | None, ...]]:
     """The factors as numbers ``(N, K)``, and the labels of those given as text."""
     if given.dtype.kind == "O":
         raise TypeError(

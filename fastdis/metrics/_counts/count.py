@@ -14,8 +14,7 @@ from fastdis._threads import parallel_for
 from fastdis.metrics._counts import torch_counts as _count_torch
 from fastdis.metrics._counts.bins import MAX_BINS
 from fastdis.metrics._counts.columns import EXACT, Data, distinct_columns
-from fastdis.metrics._counts.factor_groups import joined
-from fastdis.metrics._counts.grid import Grid
+from fastdis.metrics._counts.grid import Grid, joined
 from fastdis.metrics._counts.mapped_files import row_blocks
 
 MAX_CELLS = 1 << 26  # 512 MiB of counts

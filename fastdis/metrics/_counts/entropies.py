@@ -6,6 +6,8 @@ three such sums. Small n log n are looked up.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -55,6 +57,31 @@ def entropies(tables: Counts, lines: Counts, columns: Counts, rows: int) -> Entr
     joint, line, column = (np.maximum((whole - x) / rows, 0.0) for x in (joint, line, column))
     most = np.minimum(column[..., None], line[:, None])
     return Entropies(line, column, joint, np.clip(mutual, 0.0, most))
+
+
+def pair_information(counts: Counts, sizes: Sequence[int], estimator: str = "plugin") -> Array:
+    """I(v_i, v_j) in nats from counts ``(..., S, S)``, and H(v_i) where i = j: ``(..., K, K)``."""
+    cells = [slice(*ends) for ends in itertools.pairwise(np.cumsum([0, *sizes]))]
+    result = np.empty((*counts.shape[:-2], len(sizes), len(sizes)))
+    for i, rows in enumerate(cells):
+        for j, columns in enumerate(cells[: i + 1]):
+            result[..., i, j] = _mutual(counts[..., rows, columns], estimator == "miller_madow")
+            result[..., j, i] = result[..., i, j]
+    return result
+
+
+def _mutual(counts: Counts, corrected: bool) -> Array:
+    """I of the last two axes; the plug-in estimate of independent counts is exactly 0."""
+    joint = counts.astype(np.float64)
+    n = joint.sum(axis=(-2, -1), keepdims=True)
+    product = joint.sum(axis=-1, keepdims=True) * joint.sum(axis=-2, keepdims=True)
+    quotient = np.divide(joint * n, product, where=joint > 0, out=np.ones_like(joint))
+    total = (joint * np.log(quotient)).sum(axis=(-2, -1))
+    if corrected:  # each of the three entropies by (occupied cells - 1) / 2n
+        met = joint > 0
+        levels = met.any(axis=-1).sum(axis=-1) + met.any(axis=-2).sum(axis=-1)
+        total += (levels - met.sum(axis=(-2, -1)) - 1) / 2
+    return np.asarray(np.maximum(total / n[..., 0, 0], 0.0))
 
 
 @cache

@@ -14,18 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._counts import count as _count
-from fastdis.metrics._counts.bins import (
-    Bins,
-    Thinned,
-    equal_width_edges,
-    quantile_edges,
-    stated,
-)
+from fastdis.metrics._counts.bins import Bins
 from fastdis.metrics._counts.columns import Data
 from fastdis.metrics._counts.entropies import Entropies, entropies
-from fastdis.metrics._counts.mapped_files import row_blocks
 
-_BLOCK = 1 << 18  # rows looked at together
 # Exact independence gives exactly zero; anything below is rounding.
 NO_INFORMATION = 1e-12
 
@@ -125,7 +117,7 @@ class JointHistogram:
     @property
     def active(self) -> NDArray[np.bool_]:
         """Which codes tell anything about any factor, ``(D,)``."""
-        return informative(self.mutual_information)
+        return np.asarray((self.mutual_information > NO_INFORMATION).any(axis=0))
 
     def __add__(self, other: object) -> JointHistogram:
         """The histogram of both sets of rows; discrete factors take the union of their levels.
@@ -186,49 +178,54 @@ class JointHistogram:
         return self.table[:, :, start : start + self.levels[k]]
 
 
-def edges_of(data: Data, bins: Bins) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The edges of the codes ``(D, bins + 1)`` and of the factors ``(K, bins + 1)``."""
-    result = []
-    for name, x, column_range, given in (
-        ("codes", data.codes, data.code_range, bins.code_edges),
-        ("factors", data.factors, data.factor_range, bins.factor_edges),
-    ):
-        if given is not None:
-            result.append(stated(name, given, x.shape[1]))
-        elif bins.kind == "quantile":
-            thinned = Thinned()
-            for rows in row_blocks(0, len(x), _BLOCK, x):
-                thinned.add(x[rows])
-            result.append(quantile_edges(thinned.rows, bins.count))
-        else:
-            result.append(equal_width_edges(column_range, bins.count))
-    return result[0], result[1]
-
-
-def outside(
-    data: Data, code_edges: NDArray[np.float64], factor_edges: NDArray[np.float64]
-) -> list[str]:
-    """What to say of columns that reach beyond their edges."""
-    result = []
-    for name, column_range, edges, binned in (
-        ("codes", data.code_range, code_edges, np.ones(len(code_edges), bool)),
-        ("factors", data.factor_range, factor_edges, ~np.array(data.discrete)),
-    ):
-        beyond = binned & ((column_range[0] < edges[:, 0]) | (column_range[1] > edges[:, -1]))
-        if beyond.any():
-            result.append(
-                f"{name}: columns {', '.join(map(str, np.flatnonzero(beyond)))} reach beyond the "
-                "stated edges; such values are counted in the end bins"
-            )
-    return result
-
-
 def counted_on(
-    data: Data, code_edges: NDArray[np.float64], factor_edges: NDArray[np.float64]
+    data: Data,
+    code_edges: NDArray[np.float64],
+    factor_edges: NDArray[np.float64],
+    *,
+    pairs: bool = False,
 ) -> JointHistogram:
-    """The joint histogram on given edges ``(D, bins + 1)`` and ``(K, bins + 1)``."""
+    """The joint histogram on given edges ``(D, bins + 1)`` and ``(K, bins + 1)``.
+
+    With ``pairs``, the factors are counted against each other as well.
+    """
     table, levels = _count.count(data, code_edges, factor_edges)
-    return JointHistogram(table, code_edges, levels, data.discrete, data.names)
+    result = JointHistogram(table, code_edges, levels, data.discrete, data.names)
+    return replace(result, pairs=pair_counts(data, result)) if pairs else result
+
+
+def pair_counts(data: Data, histogram: JointHistogram) -> NDArray[np.int64]:
+    """The counts ``(S, S)`` of the rows that ``histogram`` was made of, S its number of levels.
+
+    The factors are counted as if they were codes. Cells are laid out as in a row of
+    :attr:`JointHistogram.table`, so that the counts of chunks add in the same way.
+
+    Raises
+    ------
+    ValueError
+        If the counts would take more than 512 MiB.
+    """
+    sizes = histogram.levels
+    widest = max(sizes)
+    if len(sizes) * widest * sum(sizes) > _count.MAX_CELLS:
+        raise ValueError(
+            "factors takes levels whose pairs fit 512 MiB, got "
+            f"{', '.join(map(str, sizes))} levels; discrete=False cuts a factor into bins"
+        )
+    lower = np.empty((len(sizes), widest + 1))
+    edges = np.zeros((len(sizes), histogram.bins + 1))
+    for k, levels in enumerate(histogram.factor_levels):
+        if histogram.discrete[k]:
+            labels = data.labels[k]
+            values = levels if labels is None else np.searchsorted(labels, levels)
+            starts = _count.between(values.astype(np.float64))
+        else:
+            edges[k] = levels
+            starts = levels[:-1]
+        # An edge that repeats ends the levels of a factor that has fewer than the widest.
+        lower[k] = starts[np.minimum(np.arange(widest + 1), len(starts) - 1)]
+    table, _ = _count.count(replace(data, codes=data.factors), lower, edges)
+    return np.concatenate([table[k, :size] for k, size in enumerate(sizes)])
 
 
 def _check_addable(a: JointHistogram, b: JointHistogram) -> None:
@@ -251,11 +248,6 @@ def _check_addable(a: JointHistogram, b: JointHistogram) -> None:
     )
     if not same:
         raise ValueError("histograms add up if their edges agree; make one with like= the other")
-
-
-def informative(mutual: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which columns of I ``(K, D)`` hold any information."""
-    return np.asarray((mutual > NO_INFORMATION).any(axis=0))
 
 
 def summary_of(histogram: JointHistogram) -> Data:

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis import _validation
-from fastdis.metrics._counts.bins import Bins, Thinned, quantile_edges
+from fastdis.metrics._counts.bins import Bins, Thinned, outside, quantile_edges
 from fastdis.metrics._counts.columns import Data, Discrete, distinct_columns, plain, read, table_of
 from fastdis.metrics._counts.conventions import SCALED, counted_as
-from fastdis.metrics._counts.factor_pairs import pair_counts
-from fastdis.metrics._counts.histogram import JointHistogram, counted_on, outside
+from fastdis.metrics._counts.histogram import JointHistogram, counted_on
 
 Pair = tuple[Any, Any]
 
@@ -145,10 +144,7 @@ def counted_stream(
         prepared, *edges = counted_as(chunk, bins, convention)
         if not scaled:
             notes |= dict.fromkeys(outside(chunk, *edges))
-        part = counted_on(prepared, *edges)
-        if pairs:
-            part = replace(part, pairs=pair_counts(prepared, part))
-        total = total + part
+        total = total + counted_on(prepared, *edges, pairs=pairs)
         if seen is None:
             summary = _summed([chunk] if summary is None else [summary, chunk])
     assert summary is not None  # there is a first chunk

@@ -13,13 +13,7 @@ from fastdis import _validation
 if TYPE_CHECKING:
     import torch
 
-
-if TYPE_CHECKING:
-    import torch
-
-
-if TYPE_CHECKING:
-    import torch
+_VALUES = 1 << 24  # looked at together: 128 MiB where they are float64
 
 
 def column_facts(name: str, x: torch.Tensor) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -68,6 +62,3 @@ def blocks(*tensors: torch.Tensor) -> Iterator[slice]:
     rows = max(1, _VALUES // sum(x.shape[1] for x in tensors))
     for start in range(0, len(tensors[0]), rows):
         yield slice(start, min(start + rows, len(tensors[0])))
-
-
-_VALUES = 1 << 24  # looked at together: 128 MiB where they are float64

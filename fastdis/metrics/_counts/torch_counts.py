@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._counts.factor_groups import joined
+from fastdis.metrics._counts.grid import joined
 from fastdis.metrics._counts.torch_columns import blocks
 
 if TYPE_CHECKING:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from fastdis.metrics._counts.bins import _MOST_SORTED, Bins
+from fastdis.metrics._counts.bins import _MOST_SORTED, Bins, outside
 from fastdis.metrics._counts.columns import Data, Discrete, assembled
 from fastdis.metrics._counts.conventions import SCALED, counted_as
-from fastdis.metrics._counts.factor_pairs import pair_counts
-from fastdis.metrics._counts.histogram import JointHistogram, counted_on, outside
+from fastdis.metrics._counts.histogram import JointHistogram, counted_on
 
 if TYPE_CHECKING:
     import torch
@@ -44,9 +43,7 @@ def counted_tensors(
     """A summary of the data without rows, their histogram, and what to say about them."""
     few, *edges = counted_as(_rows_for_edges(data, bins), bins, convention)
     counted = replace(data, kinds=few.kinds)
-    result = counted_on(counted, *edges)
-    if pairs:
-        result = replace(result, pairs=pair_counts(counted, result))
+    result = counted_on(counted, *edges, pairs=pairs)
     notes = [] if convention in SCALED else outside(data, *edges)
     return replace(data, factors=few.factors[:0], codes=few.codes[:0]), result, notes
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._fits.cut_trees import predictions
+from fastdis.metrics._fits.fitting import predictions
 from fastdis.metrics._fits.predictors import Matrix
 from fastdis.metrics._fits.problems import Problem
 
@@ -42,8 +42,8 @@ Model = Callable[[Problem], tuple[Matrix, float]]
 def boosted_trees(problem: Problem) -> tuple[Matrix, float]:
     """LightGBM's gradient boosting, with what scikit-learn's own has by default.
 
-    100 rounds at a rate of 0.1 of trees of depth 3, at least 20 rows per leaf; a factor of numbers
-    takes the regressor. The importance of a code is the loss that its splits save.
+    100 rounds at a rate of 0.1 of trees of depth 3, at least 20 samples per leaf; a factor of
+    numbers takes the regressor. The importance of a code is the loss that its splits save.
     """
     import lightgbm
 
@@ -63,16 +63,13 @@ def boosted_trees(problem: Problem) -> tuple[Matrix, float]:
 
 
 def random_forest(problem: Problem) -> tuple[Matrix, float]:
-    """50 trees, all codes at every split, at least 20 rows per leaf."""
+    """50 trees, all codes at every split, at least 20 samples per leaf."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     forest = RandomForestClassifier if problem.target.classified else RandomForestRegressor
     x, y = problem.fitted()
     model = forest(
-        _TREES,
-        max_features=None,
-        min_samples_leaf=_leaf_rows(len(x)),
-        random_state=problem.state,
+        _TREES, max_features=None, min_samples_leaf=_leaf_rows(len(x)), random_state=problem.state
     ).fit(x, y)
     importance = np.asarray(model.feature_importances_, np.float64)
     return importance, problem.score(model.predict(problem.codes[problem.test]))
@@ -138,7 +135,7 @@ def ubisoft_lasso(problem: Problem) -> tuple[Matrix, float]:
 
 
 def _leaf_rows(rows: int) -> int:
-    """How many rows per leaf takes at least: fewer where all are few."""
+    """How many samples per leaf takes at least: fewer where all are few."""
     return max(1, min(_MIN_LEAF, rows // 50))
 
 

@@ -91,9 +91,9 @@ def targets(evidence: Evidence, data: Data, classified: tuple[str, ...]) -> list
 
 
 def held_out(rows: int, labels: Labels | None, seed: int) -> Mask:
-    """A quarter of the rows, drawn by the seed; at least one, but never all of a level.
+    """A quarter of the samples, drawn by the seed; at least one, but never all of a level.
 
-    With ``labels``, it is a quarter of each level, and one row at least if the level has two.
+    With ``labels``, it is a quarter of each level, and one sample at least if the level has two.
     """
     order = np.random.default_rng(seed).permutation(rows)
     if labels is None:

@@ -1,4 +1,4 @@
-"""Each factor as a problem for a model that sees all codes: inputs, target, rows held out."""
+"""Each factor as a problem for a model that sees all codes: inputs, target, samples held out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Problem:
         return self.seed % 2**32
 
     def thinned(self, most: int) -> Problem:
-        """The problem on at most ``most`` rows, drawn by the seed."""
+        """The problem on at most ``most`` samples, drawn by the seed."""
         if len(self.codes) <= most:
             return self
         # Not the stream that drew the rows held out: that would keep these alone.
@@ -50,11 +50,11 @@ class Problem:
         return Problem(self.codes[rows], target, self.test[rows], self.seed)
 
     def fitted(self) -> tuple[Matrix, NDArray[Any]]:
-        """Codes and target of the rows that are not held out."""
+        """Codes and target of the samples that are not held out."""
         return self.codes[~self.test], self.target.values[~self.test]
 
     def score(self, predicted: NDArray[Any]) -> float:
-        """The accuracy, or R^2 (at least 0), of what is said of the rows held out."""
+        """The accuracy, or R^2 (at least 0), of what is said of the samples held out."""
         truth = self.target.values[self.test]
         if self.target.classified:
             return float(np.mean(truth == predicted))
@@ -66,13 +66,13 @@ def problems(
 ) -> tuple[list[Problem], NDArray[np.intp]]:
     """A problem for each factor that can be predicted, and which codes its columns are.
 
-    Factors of the ``classified`` kinds are classes. At most ``most`` rows are drawn, a quarter of
-    which is held out; codes that are constant on them are left out. There may be no codes left.
+    Factors of the ``classified`` kinds are classes. At most ``most`` samples are drawn, a quarter
+    of which is held out; codes that are constant on them are left out. There may be no codes left.
 
     Raises
     ------
     ValueError
-        If there are fewer than 8 rows, or no factor can be predicted.
+        If there are fewer than 8 samples, or no factor can be predicted.
     """
     rows = len(evidence.data.codes)
     if rows < MIN_ROWS:

@@ -1,6 +1,6 @@
 """How well one code alone predicts a factor: what SAP compares.
 
-Lines and thresholds are scored exactly, on all rows; the classifiers that libraries use are
+Lines and thresholds are scored exactly, on all samples; the classifiers that libraries use are
 scikit-learn's.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fastdis import _kernels
 from fastdis._threads import parallel_for
 from fastdis.metrics._counts.columns import Data, block
-from fastdis.metrics._fits.cut_trees import nodes_by_depth
+from fastdis.metrics._fits.fitting import nodes_by_depth
 from fastdis.metrics._fits.problems import solved
 
 Matrix = NDArray[np.float64]
@@ -33,8 +33,9 @@ def r_squared(data: Data) -> Matrix:
 
     Columns are scaled by their range, so that squares of very large and very small values stay
     finite. Rows are read once, in blocks: sums and products are those of deviations from the mean
-    of the first block. It is at most sqrt(N / rows of the block) standard deviations from the mean,
-    so the correction for it costs few digits. Blocks are added in order: no thread changes a bit.
+    of the first block. It is at most sqrt(N / samples of the block) standard deviations from the
+    mean, so the correction for it costs few digits. Blocks are added in order: no thread changes a
+    bit.
     """
     kernel = _kernels.get("scaled_products")
     rows, (factors, codes) = len(data.codes), (len(data.names), data.codes.shape[1])
@@ -98,7 +99,7 @@ def threshold_accuracies(codes: NDArray[Any], targets: list[tuple[Labels, int]])
 
 
 def svm_accuracies(codes: NDArray[Any], targets: list[Labels], train: int) -> Matrix:
-    """The accuracy of a linear SVM of one code on the rows from ``train`` on, ``(K, D)``.
+    """The accuracy of a linear SVM of one code on the samples from ``train`` on, ``(K, D)``.
 
     A balanced one of C = 0.01, one level against the rest, as disentanglement_lib fits it.
     """
@@ -119,7 +120,7 @@ def svm_accuracies(codes: NDArray[Any], targets: list[Labels], train: int) -> Ma
 
 
 def tree_accuracies(codes: NDArray[Any], targets: list[Labels]) -> Matrix:
-    """The accuracy of a decision tree of one code on the rows it was fitted on, ``(K, D)``.
+    """The accuracy of a decision tree of one code on the samples it was fitted on, ``(K, D)``.
 
     Its depth, 1 to 9, is the one of the best accuracy in ten folds, as Ubisoft's code has it.
     """
@@ -138,7 +139,7 @@ def _by_thresholds(targets: list[tuple[Labels, int]], code: NDArray[Any]) -> lis
 
 
 def _order(code: NDArray[Any]) -> NDArray[np.intp]:
-    """What sorts a code; single values are sorted together with their rows, which is faster."""
+    """What sorts a code; single values are sorted together with their samples, which is faster."""
     if code.dtype != np.float32 or len(code) >= 1 << 32:
         return np.argsort(code)
     # As numbers, the bits rise with the value if those of negative ones are all turned over.
@@ -156,7 +157,7 @@ def _by_tree(labels: Labels, x: NDArray[np.float32]) -> float:
     from sklearn.tree import DecisionTreeClassifier
 
     def right(fitted: NDArray[np.intp], asked: NDArray[np.intp]) -> Matrix:
-        """The accuracy of a tree fitted on some rows, asked others, cut at each depth."""
+        """The accuracy of a tree fitted on some samples, asked others, cut at each depth."""
         model = DecisionTreeClassifier(max_depth=_TREE_DEPTH, random_state=0)
         tree = model.fit(x[fitted], labels[fitted]).tree_
         said = model.classes_[tree.value[:, 0].argmax(axis=1)]

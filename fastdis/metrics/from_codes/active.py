@@ -64,8 +64,7 @@ def _formula(evidence: Evidence, *, threshold: float = _THRESHOLD) -> Score:
         "What the codes hold; the threshold has the unit of a prior N(0, 1).",
         high=None, better="",
     ),
-    group="unlabelled",
-    standard=_formula,
+    group="unlabelled", standard=_formula,
 )  # fmt: skip
 def active_units(codes: Any, *, threshold: float = _THRESHOLD) -> int:
     """The number of codes that vary by more than ``threshold``; 0 to D.

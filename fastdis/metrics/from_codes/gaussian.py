@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from fastdis import _validation
-from fastdis.metrics._counts.bins import Bins, read_bins
+from fastdis.metrics._counts.bins import Bins, edges_of, outside, read_bins
 from fastdis.metrics._counts.columns import Data
-from fastdis.metrics._counts.histogram import counted_on, edges_of, outside
+from fastdis.metrics._counts.histogram import counted_on
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._metric import Entry, Score, metric, warn
 from fastdis.metrics.from_codes.codes import (
@@ -117,8 +117,7 @@ def _mutual_information_formula(evidence: Evidence) -> Score:
         "Factors, and any dependence but correlation: of independent factors a rotation scores 0.",
         high=None, better="lower",
     ),
-    group="unlabelled",
-    standard=_total_correlation_formula,
+    group="unlabelled", standard=_total_correlation_formula,
 )  # fmt: skip
 def gaussian_total_correlation(codes: Any) -> float:
     """Total correlation of a Gaussian with the codes' covariance: are codes uncorrelated?
@@ -169,8 +168,7 @@ def gaussian_total_correlation(codes: Any) -> float:
         "As the total correlation; also, codes of a small scale score low.",
         high=None, better="lower",
     ),
-    group="unlabelled",
-    standard=_wasserstein_formula,
+    group="unlabelled", standard=_wasserstein_formula,
 )  # fmt: skip
 def gaussian_wasserstein_correlation(codes: Any, *, normalized: bool = False) -> float:
     """Squared 2-Wasserstein distance of a Gaussian with the codes' covariance from its marginals.
@@ -221,8 +219,7 @@ def gaussian_wasserstein_correlation(codes: Any, *, normalized: bool = False) ->
         "Factors; grows with the bins where samples are few.",
         high=None, better="lower",
     ),
-    group="unlabelled",
-    standard=_mutual_information_formula,
+    group="unlabelled", standard=_mutual_information_formula,
 )  # fmt: skip
 def mutual_information_score(codes: Any, *, bins: int | Bins | None = None) -> float:
     """The mean mutual information of two codes, in nats: do codes tell about each other?

@@ -8,20 +8,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from fastdis.metrics._evidence import Evidence
-from fastdis.metrics._information import (
-    ArrayFormula,
-    Information,
-    Parts,
-    among,
-    gaps,
-    ratio,
-)
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._information import ArrayFormula, Information, Parts, among, gaps, ratio
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 
 def _dcimig(information: Information) -> Parts:
@@ -48,9 +36,7 @@ def _remark_no_entropy(_: Evidence, information: Information, __: Parts) -> Iter
         "Each factor has a code that determines it and is informative about no other.",
         "A second code that holds the same factor, as only the best one counts.",
     ),
-    group="histogram",
-    standard=ArrayFormula(_dcimig),
-    ubisoft=ArrayFormula(_dcimig),
+    group="histogram", standard=ArrayFormula(_dcimig), ubisoft=ArrayFormula(_dcimig),
     published=ArrayFormula(_dcimig, _remark_no_entropy, swap=True),
 )  # fmt: skip
 def dcimig(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
@@ -62,10 +48,5 @@ def dcimig(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
     0 to 1, higher is better. With one factor, the gap is the mutual information itself.
 
     Ubisoft differs in its bins alone; the published convention swaps the roles.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
     """
     return metric_of(dcimig).value(factors, codes, **shared)

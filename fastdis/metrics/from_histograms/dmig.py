@@ -16,24 +16,8 @@ from numpy.typing import NDArray
 from fastdis import _validation
 from fastdis.metrics._counts.histogram import NO_INFORMATION
 from fastdis.metrics._evidence import Evidence
-from fastdis.metrics._information import (
-    TIE,
-    Array,
-    ArrayFormula,
-    Information,
-    Mask,
-    Parts,
-    among,
-    codes_named,
-    mean,
-    ratio,
-)
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._information import TIE, Array, ArrayFormula, Information, Mask, Parts, ratio
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 RegDim = Sequence[int] | None
 
@@ -46,8 +30,8 @@ def _dmig(information: Information, reg_dim: RegDim = None) -> Parts:
     bounds = np.where(holds.any(axis=-2, keepdims=True), bounds, entropy[..., None])
     no_rival = holds | ~information.alive[..., None, :]  # nor is a dead code
     gap, bound = _gap(_held(mutual, holds), np.where(no_rival, -np.inf, mutual), bounds, entropy)
-    per_factor = among(ratio(_at_least_0(gap, reg_dim), bound), information.varying & (bound > 0))
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=information.normalized)
+    share, counted = ratio(_at_least_0(gap, reg_dim), bound), information.varying & (bound > 0)
+    return Parts.of_factors(share, information.normalized, counted)
 
 
 def _xmig(information: Information, reg_dim: RegDim = None) -> Parts:
@@ -56,8 +40,7 @@ def _xmig(information: Information, reg_dim: RegDim = None) -> Parts:
     free = ~holds.any(axis=-2, keepdims=True)
     gap = _held(mutual, holds) - np.where(free, mutual, 0.0).max(axis=-1)
     share = ratio(_at_least_0(gap, reg_dim), information.factor_entropy)
-    per_factor = among(share, information.varying)
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=information.normalized)
+    return Parts.of_factors(share, information.normalized, information.varying)
 
 
 def _dlig(information: Information, reg_dim: RegDim = None) -> Parts:
@@ -74,8 +57,8 @@ def _dlig(information: Information, reg_dim: RegDim = None) -> Parts:
     rivals = np.where(own | ~information.varying[..., None, :], -np.inf, by_code)
     alone = np.take_along_axis(entropy, main, axis=-1)
     gap, bound = _gap(_held(by_code, own), rivals, bounds, alone)
-    per_code = among(ratio(_at_least_0(gap, reg_dim), bound), holds.any(axis=-2) & (bound > 0))
-    return Parts(mean(per_code), per_code=per_code, matrix=mutual)
+    share, counted = ratio(_at_least_0(gap, reg_dim), bound), holds.any(axis=-2) & (bound > 0)
+    return Parts.of_codes(share, mutual, counted)
 
 
 def _holds(information: Information, reg_dim: RegDim) -> Mask:
@@ -152,7 +135,7 @@ def _remark_codes(evidence: Evidence, information: Information, parts: Parts) ->
         yield "no code holds a factor that is not a function of another; the score counts as 0"
     over = parts.per_code > 1.0 + TIE
     if over.any():
-        yield f"over 1 for {codes_named(evidence, over)}, which tell less than the factors share"
+        yield f"over 1 for {evidence.named_codes(over)}, which tell less than the factors share"
 
 
 @metric(
@@ -162,8 +145,7 @@ def _remark_codes(evidence: Evidence, information: Information, parts: Parts) ->
         "As MIG; exceeds 1 where a rival code knows less than the factors share.",
         high=None,
     ),
-    group="histogram",
-    standard=ArrayFormula(_dmig, _remark_factors, pairs=True),
+    group="histogram", standard=ArrayFormula(_dmig, _remark_factors, pairs=True),
 )  # fmt: skip
 def dmig(
     factors: Any, codes: Any = None, *, reg_dim: RegDim = None, **shared: Unpack[Counted]
@@ -201,8 +183,7 @@ def dmig(
         "Codes that hold no factor have no information about any.",
         "The information of the factors' own codes about each other's factors.",
     ),
-    group="histogram",
-    standard=ArrayFormula(_xmig),
+    group="histogram", standard=ArrayFormula(_xmig),
 )  # fmt: skip
 def xmig(
     factors: Any, codes: Any = None, *, reg_dim: RegDim = None, **shared: Unpack[Counted]
@@ -218,11 +199,6 @@ def xmig(
     ----------
     reg_dim
         As :func:`dmig`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
     """
     return metric_of(xmig).value(factors, codes, reg_dim=reg_dim, **shared)
 
@@ -234,8 +210,7 @@ def xmig(
         "Codes that are no factor's best; exceeds 1 if a rival knows less than factors share.",
         high=None,
     ),
-    group="histogram",
-    standard=ArrayFormula(_dlig, _remark_codes, pairs=True),
+    group="histogram", standard=ArrayFormula(_dlig, _remark_codes, pairs=True),
 )  # fmt: skip
 def dlig(
     factors: Any, codes: Any = None, *, reg_dim: RegDim = None, **shared: Unpack[Counted]

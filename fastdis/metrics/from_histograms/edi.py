@@ -6,19 +6,14 @@ Wang & Granitzer 2024, "Towards an Improved Metric for Evaluating Disentangled R
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastdis.metrics._information import Array, ArrayFormula, Information, Parts, among, mean, ratio
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._information import Array, ArrayFormula, Information, Parts, among, ratio
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +55,12 @@ def _edi(information: Information) -> dict[str, Parts]:
     best = shares.argmax(axis=-2)[..., None, :] == np.arange(shares.shape[-2])[:, None]
     given = np.where(best, of_codes[..., None, :], 0.0).sum(axis=-1)
 
-    modularity = among(np.minimum(given, 1.0), varying)
-    compactness = among(of_factors, varying)
-    explicitness = among(ratio(best_mutual, information.factor_entropy), varying)
+    modularity = Parts.of_factors(np.minimum(given, 1.0), shares, varying)
+    explained = ratio(best_mutual, information.factor_entropy)
     return {
-        "modularity": Parts(mean(modularity), modularity, among(of_codes, alive), shares),
-        "compactness": Parts(mean(compactness), compactness, matrix=shares),
-        "explicitness": Parts(mean(explicitness), explicitness, matrix=shares),
+        "modularity": replace(modularity, per_code=among(of_codes, alive)),
+        "compactness": Parts.of_factors(of_factors, shares, varying),
+        "explicitness": Parts.of_factors(explained, shares, varying),
     }
 
 
@@ -86,8 +80,7 @@ def _edi(information: Information) -> dict[str, Parts]:
         "The best code of each factor determines the factor.",
         "The information that several codes have together; how simple the relation is.",
     ),
-    group="histogram",
-    standard=ArrayFormula(_edi),
+    group="histogram", standard=ArrayFormula(_edi),
 )  # fmt: skip
 def edi(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> EDI:
     """Exclusivity of codes and factors (Julka, Wang & Granitzer 2024).
@@ -104,11 +97,6 @@ def edi(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> EDI:
     small. Their code also counts constant codes among the n of compactness; here they change
     nothing. One value alone is its own exclusivity, and a factor that no code tells anything
     about counts as 0; of one that they tell about by chance alone the shares are those of noise.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
 
     Examples
     --------

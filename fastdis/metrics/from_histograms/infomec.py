@@ -12,23 +12,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from fastdis.metrics._evidence import Evidence
-from fastdis.metrics._information import (
-    Array,
-    ArrayFormula,
-    Information,
-    Mask,
-    Parts,
-    among,
-    codes_named,
-    mean,
-    ratio,
-)
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._information import Array, ArrayFormula, Information, Mask, Parts, ratio
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 _IN_USE = 1 / 20  # of the widest code's range
 
@@ -51,22 +36,21 @@ def _infom(information: Information) -> Parts:
     shares = information.normalized
     factors = information.varying.sum(axis=-1)[..., None]
     share = _share(np.swapaxes(shares, -1, -2), factors)
-    per_code = among(share, _in_use(information))
-    return Parts(mean(per_code), per_code=per_code, matrix=shares)
+    return Parts.of_codes(share, shares, _in_use(information))
 
 
 def _infoc(information: Information) -> Parts:
     used = _in_use(information)
     shares = np.where(used[..., None, :], information.normalized, 0.0)
-    per_factor = among(_share(shares, used.sum(axis=-1)[..., None]), information.varying)
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=information.normalized)
+    share = _share(shares, used.sum(axis=-1)[..., None])
+    return Parts.of_factors(share, information.normalized, information.varying)
 
 
 def _remark(evidence: Evidence, information: Information, _: Parts) -> Iterable[str]:
     used = _in_use(information)
     if not used.all():
         yield (
-            f"{codes_named(evidence, ~used)} have at most a twentieth of the widest code's range "
+            f"{evidence.named_codes(~used)} have at most a twentieth of the widest code's range "
             "and are left out as not in use"
         )
     if not used.any():
@@ -79,8 +63,7 @@ def _remark(evidence: Evidence, information: Information, _: Parts) -> Iterable[
         "Most of the mutual information of each code is with one factor.",
         "The amount of information; noise codes lower the mean, unless their range is small.",
     ),
-    group="histogram",
-    standard=ArrayFormula(_infom, _remark),
+    group="histogram", standard=ArrayFormula(_infom, _remark),
 )  # fmt: skip
 def infom(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
     """InfoM, modularity: is most of what each code tells about one factor?
@@ -93,11 +76,6 @@ def infom(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
     nothing is at the level of chance and counts as 0; with one factor, one that tells anything
     counts as 1. With no code left the score is 0. Of continuous codes the authors estimate I by
     nearest neighbours, as ``estimator="kraskov"`` does; here they are cut into bins by default.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
 
     Examples
     --------
@@ -116,8 +94,7 @@ def infom(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
         "Most of the mutual information with each factor is that of one code.",
         "The amount of information; which codes are in use depends on their scale.",
     ),
-    group="histogram",
-    standard=ArrayFormula(_infoc, _remark),
+    group="histogram", standard=ArrayFormula(_infoc, _remark),
 )  # fmt: skip
 def infoc(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
     """InfoC, compactness: is most of the information about each factor that of one code?
@@ -126,10 +103,5 @@ def infoc(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
     (0, 1) (Hsu et al. 2023). Higher is better. A factor that no code tells anything about
     counts as 0; with one code, one that it tells about counts as 1. See :func:`infom` for the
     codes in use and for the estimate.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
     """
     return metric_of(infoc).value(factors, codes, **shared)

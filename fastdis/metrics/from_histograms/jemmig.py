@@ -14,19 +14,10 @@ from fastdis.metrics._information import (
     ArrayFormula,
     Information,
     Parts,
-    among,
     gaps,
-    mean,
     unknown_factors,
 )
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    Metric,
-    metric,
-    metric_of,
-    register,
-)
+from fastdis.metrics._metric import Counted, Entry, Metric, metric, metric_of, register
 
 
 def _raw(information: Information, tied: Array) -> Array:
@@ -46,15 +37,13 @@ def _best(mutual: Array) -> Any:
 def _jemmig_raw(information: Information) -> Parts:
     raw = _raw(information, _best(information.mutual))
     raw = np.where(unknown_factors(information), _jemmig_bound(information), raw)
-    per_factor = among(raw, information.varying)
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=information.mutual)
+    return Parts.of_factors(raw, information.mutual, information.varying)
 
 
 def _jemmig(information: Information) -> Parts:
     raw = _jemmig_raw(information).per_factor
     assert raw is not None
-    per_factor = 1.0 - raw / _jemmig_bound(information)
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=information.mutual)
+    return Parts.of_factors(1.0 - raw / _jemmig_bound(information), information.mutual)
 
 
 def _jemmig_ubisoft(information: Information) -> Parts:
@@ -70,7 +59,7 @@ def _jemmig_published(information: Information) -> Parts:
 
 def _jemmig_of(information: Information, tied: Any) -> Parts:
     per_factor = 1.0 - _raw(information, tied) / _jemmig_bound(information)
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=information.mutual)
+    return Parts.of_factors(per_factor, information.mutual)
 
 
 def _remark_unknown(evidence: Evidence, information: Information, _: Parts) -> Iterable[str]:
@@ -97,10 +86,8 @@ _RAW = register(
         "One code determines each factor, and has no entropy beyond the factor's.",
         "A code finer than its factor loses, as if it held more; noise scores above 0.",
     ),
-    group="histogram",
-    standard=ArrayFormula(_jemmig, _remark_unknown),
-    ubisoft=ArrayFormula(_jemmig_ubisoft),
-    published=ArrayFormula(_jemmig_published, swap=True),
+    group="histogram", standard=ArrayFormula(_jemmig, _remark_unknown),
+    ubisoft=ArrayFormula(_jemmig_ubisoft), published=ArrayFormula(_jemmig_published, swap=True),
 )  # fmt: skip
 def jemmig(
     factors: Any, codes: Any = None, *, normalized: bool = True, **shared: Unpack[Counted]
@@ -126,11 +113,6 @@ def jemmig(
     ----------
     normalized
         See above; False under the standard convention alone.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
     """
     chosen = metric_of(jemmig) if normalized else _RAW
     return chosen.value(factors, codes, **shared)

@@ -13,42 +13,31 @@ from fastdis.metrics._information import (
     ArrayFormula,
     Information,
     Parts,
-    among,
     gaps,
     left_out,
-    mean,
     ratio,
 )
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 
 def _mig(information: Information) -> Parts:
     share = information.normalized
-    per_factor = among(gaps(share, -1), information.varying)
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=share)
+    return Parts.of_factors(gaps(share, -1), share, information.varying)
 
 
 def _mig_ubisoft(information: Information) -> Parts:
     share = _of_codes(information)
-    per_factor = gaps(share, -1)
-    return Parts(mean(per_factor), per_factor=per_factor, matrix=share)
+    return Parts.of_factors(gaps(share, -1), share)
 
 
 def _mig_sup(information: Information) -> Parts:
     share = information.normalized
-    per_code = among(gaps(share, -2), information.informative)
-    return Parts(mean(per_code), per_code=per_code, matrix=share)
+    return Parts.of_codes(gaps(share, -2), share, information.informative)
 
 
 def _mig_sup_ubisoft(information: Information) -> Parts:
     share = _of_codes(information)
-    per_code = gaps(share, -2)
-    return Parts(mean(per_code), per_code=per_code, matrix=share)
+    return Parts.of_codes(gaps(share, -2), share)
 
 
 def _of_codes(information: Information) -> Array:
@@ -78,8 +67,7 @@ def _remark_zeros_published(_: Evidence, information: Information, __: Parts) ->
         "One code is informative about each factor, and the second-best code hardly is.",
         "A code that holds two factors; depends on the bins, and on outliers with equal widths.",
     ),
-    group="histogram",
-    standard=ArrayFormula(_mig),
+    group="histogram", standard=ArrayFormula(_mig),
     disentanglement_lib=ArrayFormula(_mig, _remark_constant),
     ubisoft=ArrayFormula(_mig_ubisoft, _remark_zeros),
     published=ArrayFormula(_mig_ubisoft, _remark_zeros_published, swap=True),
@@ -116,8 +104,7 @@ def mig(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
         "Each code is informative about one factor, and hardly about a second one.",
         "Duplicates of a code; codes of little information, noise too, lower the mean.",
     ),
-    group="histogram",
-    standard=ArrayFormula(_mig_sup, left_out),
+    group="histogram", standard=ArrayFormula(_mig_sup, left_out),
     ubisoft=ArrayFormula(_mig_sup_ubisoft, _remark_zeros),
 )  # fmt: skip
 def mig_sup(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float:
@@ -131,11 +118,6 @@ def mig_sup(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> float
 
     Ubisoft divides I by H(z), the entropy of the **code**, and its mean runs over all codes; a
     dead one, NaN in that code, counts as 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
 
     Examples
     --------

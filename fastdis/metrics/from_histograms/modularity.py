@@ -14,19 +14,11 @@ from fastdis.metrics._information import (
     ArrayFormula,
     Information,
     Parts,
-    among,
-    codes_named,
     left_out,
-    mean,
     ratio,
     unknown_factors,
 )
-from fastdis.metrics._metric import (
-    Counted,
-    Entry,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Counted, Entry, metric, metric_of
 
 
 def _modularity_of(mutual: Array, factors: Any) -> Array:
@@ -39,19 +31,19 @@ def _modularity_of(mutual: Array, factors: Any) -> Array:
 
 def _modularity(information: Information) -> Parts:
     factors = information.varying.sum(axis=-1)[..., None]
-    per_code = among(_modularity_of(information.mutual, factors), information.informative)
-    return Parts(mean(per_code), per_code=per_code, matrix=information.mutual)
+    per_code = _modularity_of(information.mutual, factors)
+    return Parts.of_codes(per_code, information.mutual, information.informative)
 
 
 def _modularity_lib(information: Information) -> Parts:
     per_code = _modularity_of(information.mutual, information.mutual.shape[-2])
-    return Parts(mean(per_code), per_code=per_code, matrix=information.mutual)
+    return Parts.of_codes(per_code, information.mutual)
 
 
 def _remark_uninformative(evidence: Evidence, information: Information, _: Parts) -> Iterable[str]:
     uninformative = ~information.informative
     if uninformative.any():
-        yield f"{codes_named(evidence, uninformative)} tell nothing about any factor and count as 0"
+        yield f"{evidence.named_codes(uninformative)} tell nothing about any factor and count as 0"
 
 
 def _remark_unknown(evidence: Evidence, information: Information, _: Parts) -> Iterable[str]:
@@ -67,8 +59,7 @@ def _remark_unknown(evidence: Evidence, information: Information, _: Parts) -> I
         "Each code is informative about one factor only.",
         "The amount of information: close to 1 even when it is tiny; noise codes lower it.",
     ),
-    group="histogram",
-    standard=ArrayFormula(_modularity, left_out),
+    group="histogram", standard=ArrayFormula(_modularity, left_out),
     disentanglement_lib=ArrayFormula(_modularity_lib, _remark_uninformative),
     ubisoft=ArrayFormula(_modularity_lib, _remark_uninformative),
     published=ArrayFormula(_modularity_lib, _remark_unknown, swap=True),
@@ -87,10 +78,5 @@ def modularity(factors: Any, codes: Any = None, **shared: Unpack[Counted]) -> fl
     Under disentanglement_lib such a code counts as 0, and so it does under ubisoft, where that
     code gives NaN; a constant factor is one of the K for both. The published convention is
     Ubisoft's with the roles swapped.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
     """
     return metric_of(modularity).value(factors, codes, **shared)

@@ -14,13 +14,7 @@ from numpy.typing import NDArray
 
 from fastdis import _validation
 from fastdis.metrics._evidence import Evidence, constant_factors
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 from fastdis.metrics.from_interventions.draws import Rows, levels_of, some_of
 from fastdis.metrics.from_interventions.rendered import encoded, is_rendered
 
@@ -57,7 +51,7 @@ def _irs(
 
 
 def _usable(evidence: Evidence, levels: list[Rows]) -> Rows:
-    """The factors with a level of two rows or more; notes those without, and those of few rows."""
+    """The factors with a level of two samples or more; notes those of none, and of few samples."""
     varying = evidence.varying
     evidence.note(*constant_factors(evidence))
     sizes = {k: np.bincount(levels[k]) for k in varying}
@@ -118,10 +112,8 @@ def _merged(level: Rows, bins: int) -> Rows:
         "A code stays put while all factors but its own are changed.",
         "Duplicates of a code; noise codes weigh by their range, and outliers decide deviations.",
     ),
-    group="interventions",
-    standard=partial(_irs, by_rows=True),
-    disentanglement_lib=partial(_irs, quantile=0.99, merged=True),
-    ubisoft=_irs,
+    group="interventions", standard=partial(_irs, by_rows=True),
+    disentanglement_lib=partial(_irs, quantile=0.99, merged=True), ubisoft=_irs,
 )  # fmt: skip
 def irs(
     factors: Any,
@@ -133,29 +125,29 @@ def irs(
 ) -> float:
     """Interventional robustness: does a code stay put while all factors but its own are changed?
 
-    While factor k is held at a level, the largest deviation of code d from its mean over the rows
-    of that level is what all other factors can do to it; the expectation of that over the levels,
-    divided by the code's largest deviation from its mean over all rows, is taken from 1. Each
-    code counts by its best factor, weighted by that largest deviation (Suter et al. 2019,
+    While factor k is held at a level, the largest deviation of code d from its mean over the
+    samples of that level is what all other factors can do to it; the expectation of that over the
+    levels, divided by the code's largest deviation from its mean over all samples, is taken from 1.
+    Each code counts by its best factor, weighted by that largest deviation (Suter et al. 2019,
     "Robustly Disentangled Causal Mechanisms: Validating Deep Representations for Interventional
-    Robustness"; factors are taken as independent, and each row as the outcome of its own
-    intervention). 0 to 1, higher is better. Several codes for one factor cost nothing; the
-    weights make the score depend on the scales of the codes.
+    Robustness"; factors are taken as independent, and each sample as the outcome of its own
+    intervention). 0 to 1, higher is better. Several codes for one factor cost nothing; the weights
+    make the score depend on the scales of the codes.
 
-    A level of one row, where nothing else was changed, does not count; a factor that has no other
-    level is left out with a warning, and so is a constant one. A constant code weighs nothing; if
-    all are, the score is 0, with a warning. What falls below 0 counts as 0. Few rows per level show
-    too small a deviation, and so too high a score, which a warning says. The bins of a continuous
-    factor keep even a perfect code from 1, by their width.
+    A level of one sample, where nothing else was changed, does not count; a factor that has no
+    other level is left out with a warning, and so is a constant one. A constant code weighs
+    nothing; if all are, the score is 0, with a warning. What falls below 0 counts as 0. Few samples
+    per level show too small a deviation, and so too high a score, which a warning says. The bins of
+    a continuous factor keep even a perfect code from 1, by their width.
 
     ``"standard"``
-        The largest deviation; levels are weighted by their numbers of rows.
+        The largest deviation; levels are weighted by their numbers of samples.
     ``"disentanglement_lib"``
-        The 0.99-quantile of the deviations within a level. Levels weigh alike, those of one row
-        too; a factor of more levels than ``bins`` is cut into as many runs of levels. All rows
+        The 0.99-quantile of the deviations within a level. Levels weigh alike, those of one sample
+        too; a factor of more levels than ``bins`` is cut into as many runs of levels. All samples
         are used, where the library draws 10,000.
     ``"ubisoft"``
-        The largest deviation. Levels weigh alike, those of one row too.
+        The largest deviation. Levels weigh alike, those of one sample too.
 
     Parameters
     ----------
@@ -173,7 +165,7 @@ def irs(
     Raises
     ------
     TypeError, ValueError
-        As :func:`mig`; also if no two rows share a level of any factor.
+        As :func:`mig`; also if no two samples share a level of any factor.
 
     Examples
     --------

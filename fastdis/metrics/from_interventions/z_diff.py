@@ -78,8 +78,7 @@ _PLANS = {
         "A linear classifier finds the factor that pairs of clips share by their differences.",
         "Rotations, and the one factor that no code holds, may cost nothing.",
     ),
-    group="interventions",
-    defaults=SIZES,
+    group="interventions", defaults=SIZES,
     **{name: partial(_z_diff, plan=p, scaled=name == "standard") for name, p in _PLANS.items()},
 )  # fmt: skip
 def z_diff(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) -> float:

@@ -82,8 +82,7 @@ _VARIED = {
         "Fixing a factor always leaves the same code with the least variance.",
         "Several codes for one factor; what else a code holds, while the factor stills it most.",
     ),
-    group="interventions",
-    defaults=SIZES,
+    group="interventions", defaults=SIZES,
     **{name: partial(_z_var, plan=plan) for name, plan in _FIXED.items()},
 )  # fmt: skip
 def z_min_var(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) -> float:
@@ -146,8 +145,7 @@ def z_min_var(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) 
         "Varying one factor alone always moves the same code most.",
         "Several codes for one factor; noise codes win votes.",
     ),
-    group="interventions",
-    defaults=SIZES,
+    group="interventions", defaults=SIZES,
     **{name: partial(_z_var, plan=plan) for name, plan in _VARIED.items()},
 )  # fmt: skip
 def z_max_var(factors: Any, codes: Any = None, **shared: Unpack[Interventions]) -> float:

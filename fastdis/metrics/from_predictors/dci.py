@@ -18,13 +18,7 @@ from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits import importance_models as models
 from fastdis.metrics._fits.predictors import KEPT, ROWS, Matrix, mean_score
 from fastdis.metrics._fits.problems import problems, solved
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 
 _BESIDE_ZERO = 1e-11  # what disentanglement_lib adds to each importance
 
@@ -173,9 +167,7 @@ def _ubisoft(evidence: Evidence, model: str | None = None) -> dict[str, Score]:
         "All codes together predict the factors.",
         "Where the factors are held, and how simply: trees read what is far from linear.",
     ),
-    group="predictors",
-    standard=_standard,
-    disentanglement_lib=_disentanglement_lib,
+    group="predictors", standard=_standard, disentanglement_lib=_disentanglement_lib,
     ubisoft=_ubisoft,
 )  # fmt: skip
 def dci(
@@ -190,7 +182,7 @@ def dci(
     weighted by each code's share of all importance. Completeness is the same down the columns, to
     the base of the number of codes that are not constant, and its plain mean over factors.
     Informativeness is the mean over factors of the accuracy (categorical) or R^2 (else; at least 0)
-    on held-out rows, where the paper gives the error.
+    on held-out samples, where the paper gives the error.
 
     The models:
 
@@ -200,7 +192,7 @@ def dci(
         of times as long. Not the paper's choice, but disentanglement_lib's and that of most
         published figures, and so the default.
     ``"random_forest"``
-        The paper's: 50 trees, all codes at every split, at least 20 rows per leaf.
+        The paper's: 50 trees, all codes at every split, at least 20 samples per leaf.
     ``"lasso"``
         The paper's: the weights of an L1-penalised regression of standardised codes without their
         signs, divided by their sum; for a categorical factor a logistic one, one level against the
@@ -213,23 +205,19 @@ def dci(
     boosted trees alone.
 
     Ubisoft's code has a lasso and a random forest, both with parameters chosen in ten folds of the
-    rows as they stand, of every factor as a number scaled to 0 to 1. Informativeness is 1 - 12 MSE
-    on the rows that were fitted, so that noise predicts well; dead codes count. There, the loop
-    over codes ends at the first without importance, which makes a dead code in front cost all;
+    samples as they stand, of every factor as a number scaled to 0 to 1. Informativeness is 1 - 12
+    MSE on the samples that were fitted, so that noise predicts well; dead codes count. There, the
+    loop over codes ends at the first without importance, which makes a dead code in front cost all;
     here it does not. The lasso's weights are taken as they are.
 
     Rows are held out, a quarter of them, and drawn by ``seed``: at most 100,000 for boosted trees,
-    fewer for a factor of over 40 levels, 2,000 for Ubisoft's forest, else 10,000. So the
-    scores depend on the order of the rows, a little. The order of the codes changes nothing, nor do
+    fewer for a factor of over 40 levels, 2,000 for Ubisoft's forest, else 10,000. So the scores
+    depend on the order of the samples, a little. The order of the codes changes nothing, nor do
     constant codes under the standard convention. A categorical factor without two levels that occur
     twice or with over 1,000 levels, and a constant factor are left out.
 
     Parameters
     ----------
-    bins
-        Only decides which factors are discrete; see :func:`joint_histogram`.
-    seed
-        Draws the rows and the trees.
     model
         One of the above; None is ``"boosted_trees"``, or ``"random_forest"`` under Ubisoft's
         convention.
@@ -237,7 +225,7 @@ def dci(
     Raises
     ------
     TypeError, ValueError
-        As :func:`mig`; also for fewer than 8 rows, or a model that the convention does not have.
+        As :func:`mig`; also for fewer than 8 samples, or a model that the convention does not have.
 
     Examples
     --------

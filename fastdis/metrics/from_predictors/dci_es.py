@@ -12,16 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastdis.metrics._evidence import Evidence
-from fastdis.metrics._fits.cut_trees import importances, predictions
+from fastdis.metrics._fits.fitting import importances, predictions
 from fastdis.metrics._fits.predictors import ROWS, Matrix, mean_score
 from fastdis.metrics._fits.problems import Problem, problems, solved
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 from fastdis.metrics.from_predictors.dci import parts
 
 DEPTHS = (1, 2, 3, 4, 8, 10, 12, 14, 16, 18, 20, 32)
@@ -142,8 +136,7 @@ def _dci_es(evidence: Evidence) -> dict[str, Score]:
         "No more codes than factors.",
         "What the codes hold; dead codes count.",
     ),
-    group="predictors",
-    standard=_dci_es,
+    group="predictors", standard=_dci_es,
 )  # fmt: skip
 def dci_es(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> DCIES:
     """DCI and how easy the codes are to use: explicitness and size (Eastwood et al. 2023).
@@ -164,22 +157,15 @@ def dci_es(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> DCIES:
     see all codes, not a few drawn ones, which would give noise a share of the importance. The
     forest is grown once and cut at each depth, for a split does not look at those below it. The
     loss is 1 - R^2 of an ordered factor, one minus the accuracy for a categorical one, on the
-    quarter of the rows that is held out; never more than that of knowing nothing, and never more
+    quarter of the samples that is held out; never more than that of knowing nothing, and never more
     than at a smaller capacity. Disentanglement, completeness and informativeness are those of the
     depth that predicts best, as :func:`dci` defines them. The paper's other probes, multi-layer
     perceptrons and random Fourier features, take minutes and more.
 
-    Of more than 10,000 rows, 10,000 are drawn. These, the held-out ones and the trees depend on
-    ``seed``, so the scores depend on the order of the rows, a little. The order of the codes
+    Of more than 10,000 samples, 10,000 are drawn. These, the held-out ones and the trees depend on
+    ``seed``, so the scores depend on the order of the samples, a little. The order of the codes
     changes nothing. The factors that :func:`dci` leaves out are left out here. With dead codes
     alone all scores count as 0.
-
-    Parameters
-    ----------
-    bins
-        Only decides which factors are discrete; see :func:`joint_histogram`.
-    seed
-        Draws the rows and the trees.
 
     Raises
     ------

@@ -10,36 +10,18 @@ from typing import Any, Unpack
 import numpy as np
 
 from fastdis.metrics._evidence import Evidence
+from fastdis.metrics._fits import predictors as fits
 from fastdis.metrics._fits.fitting import fitting
-from fastdis.metrics._fits.predictors import (
-    KEPT,
-    ROWS,
-    Matrix,
-    Target,
-    cross_entropy,
-    explained,
-    inputs,
-    logistic,
-    mean_score,
-    targets,
-    whitened,
-)
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 
 _LARGE_BIAS = 0.1
 
 
 @fitting()
 def _infoe(evidence: Evidence) -> Score:
-    data = evidence.sample(ROWS)
-    x, result = whitened(inputs(data.codes)), {}
-    for target in targets(evidence, data, KEPT):
+    data = evidence.sample(fits.ROWS)
+    x, result = fits.whitened(fits.inputs(data.codes)), {}
+    for target in fits.targets(evidence, data, fits.KEPT):
         share, bias = (
             _explained_entropy(x, target) if target.classified else _explained_variance(x, target)
         )
@@ -49,25 +31,25 @@ def _infoe(evidence: Evidence) -> Score:
                 f"{len(x)} rows are few for {x.shape[1]} codes: a linear model of noise would "
                 f"seem to explain over {_LARGE_BIAS:.0%} of {target.name!r}"
             )
-    return mean_score(result)
+    return fits.mean_score(result)
 
 
-def _explained_entropy(x: Matrix, target: Target) -> tuple[float, float]:
+def _explained_entropy(x: fits.Matrix, target: fits.Target) -> tuple[float, float]:
     """The share of the entropy of the levels that a softmax explains, and what noise would."""
     labels = target.values
     frequency = np.bincount(labels) / len(labels)
     entropy = -float(frequency @ np.log(frequency))
-    left = cross_entropy(logistic(x, labels, np.inf).decision_function(x), labels)
+    left = fits.cross_entropy(fits.logistic(x, labels, np.inf).decision_function(x), labels)
     noise = x.shape[1] * (len(frequency) - 1) / (2 * len(x))
     return float(np.clip(1.0 - left / entropy, 0.0, 1.0)), noise / entropy
 
 
-def _explained_variance(x: Matrix, target: Target) -> tuple[float, float]:
+def _explained_variance(x: fits.Matrix, target: fits.Target) -> tuple[float, float]:
     """R^2 of a linear regression, and what noise would reach."""
     from sklearn.linear_model import LinearRegression
 
     predicted = LinearRegression().fit(x, target.values).predict(x)
-    return explained(target.values, predicted, target.values.mean()), x.shape[1] / len(x)
+    return fits.explained(target.values, predicted, target.values.mean()), x.shape[1] / len(x)
 
 
 @metric(
@@ -76,8 +58,7 @@ def _explained_variance(x: Matrix, target: Target) -> tuple[float, float]:
         "Linear models of the codes explain much of each factor's entropy.",
         "Where factors are held; optimistic where samples are few, as models fit them.",
     ),
-    group="predictors",
-    standard=_infoe,
+    group="predictors", standard=_infoe,
 )  # fmt: skip
 def infoe(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> float:
     """InfoE: how much of each factor can linear models read out of the codes?
@@ -93,12 +74,12 @@ def infoe(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> float:
     one is predicted by a Gaussian around a linear function, which makes the quotient 1 - R^2.
     No invertible linear map of the codes changes the score: rotated codes are as explicit.
 
-    As the definition has it, models are scored on the rows that they are fitted to: noise alone
+    As the definition has it, models are scored on the samples that they are fitted to: noise alone
     scores about D (levels - 1) / (2 N H(v)), or D / N, which is warned of above 0.1. Of more than
-    10,000 rows, 10,000 are drawn by ``seed``; otherwise the order of the rows changes nothing.
-    The softmax is fitted by at most 100 steps of L-BFGS from linear discriminants, which leaves
-    it a few thousandths short where levels nearly touch. The order of the codes and dead codes
-    change nothing; with dead codes alone, the score is 0.
+    10,000 samples, 10,000 are drawn by ``seed``; otherwise the order of the samples changes
+    nothing. The softmax is fitted by at most 100 steps of L-BFGS from linear discriminants, which
+    leaves it a few thousandths short where levels nearly touch. The order of the codes and dead
+    codes change nothing; with dead codes alone, the score is 0.
 
     The published code weights levels equally in the fit but not in the score, and stops after 100
     steps from no weights. It is the same for levels of equal frequency, except for those steps. It
@@ -106,13 +87,6 @@ def infoe(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> float:
 
     A constant factor is left out, and so is a discrete one without two levels that occur twice,
     or with over 1,000 levels.
-
-    Parameters
-    ----------
-    bins
-        Only decides which factors are discrete; see :func:`joint_histogram`.
-    seed
-        Draws the rows.
 
     Raises
     ------

@@ -15,21 +15,8 @@ from numpy.typing import NDArray
 from fastdis import _validation
 from fastdis.metrics._evidence import Evidence
 from fastdis.metrics._fits.fitting import fitting
-from fastdis.metrics._fits.predictors import (
-    KEPT,
-    Matrix,
-    Target,
-    explained,
-    mean_score,
-    targets,
-)
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._fits.predictors import KEPT, Matrix, Target, explained, mean_score, targets
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 
 _ROWS = 20_000
 
@@ -99,10 +86,7 @@ class GroupAccuracy:
 
 @fitting()
 def _knn_accuracy(
-    evidence: Evidence,
-    k: int = 5,
-    groups: Mapping[str, Columns] | None = None,
-    train: Any = None,
+    evidence: Evidence, k: int = 5, groups: Mapping[str, Columns] | None = None, train: Any = None
 ) -> Score | dict[str, Score]:
     """The score of all codes, or of each group by its name."""
     k = _validation.integer("k", k)
@@ -140,7 +124,7 @@ def _chosen(evidence: Evidence, groups: Any) -> dict[str, NDArray[np.intp]]:
 
 
 def _parts(n: int, train: Any, seed: int) -> tuple[Rows, Rows]:
-    """The rows of the training part, and those that are predicted."""
+    """The samples of the training part, and those that are predicted."""
     rng = np.random.default_rng(seed)
     if train is None:
         drawn = rng.choice(n, min(n, _ROWS), replace=False)
@@ -160,7 +144,7 @@ def _parts(n: int, train: Any, seed: int) -> tuple[Rows, Rows]:
 
 
 def _accuracies(codes: NDArray[Any], goals: list[Target], n: int, k: int) -> Score:
-    """How well neighbours among the first ``n`` rows predict the factors of the others."""
+    """How well neighbours among the first ``n`` samples predict the factors of the others."""
     from sklearn.neighbors import NearestNeighbors
 
     x = _space(codes)
@@ -216,8 +200,7 @@ def knn_accuracy(
         "Samples that are near each other in the codes agree in their factors.",
         "Where factors are held; depends on the codes' scale; guessing does not score 0.",
     ),
-    group="predictors",
-    standard=_knn_accuracy,
+    group="predictors", standard=_knn_accuracy,
 )  # fmt: skip
 def knn_accuracy(
     factors: Any,
@@ -228,16 +211,16 @@ def knn_accuracy(
     train: Any = None,
     **shared: Unpack[Seeded],
 ) -> float | GroupAccuracy:
-    """How well do a row's nearest neighbours tell its factors, in all codes or in each group?
+    """How well do a sample's nearest neighbours tell its factors, in all codes or in each group?
 
-    A row's level is predicted as that of most of its ``k`` nearest rows (Euclidean distance) in a
-    training part; the score is the accuracy on the other rows, as in the evaluation of the
+    A sample's level is predicted as that of most of its ``k`` nearest samples (Euclidean distance)
+    in a training part; the score is the accuracy on the other samples, as in the evaluation of the
     three-factor framework for timbre, variation and pitch (section 6.3 of its re-entry training,
     with k = 5). A continuous factor is predicted by the mean of its neighbours; its score is R^2
     against always saying the training mean, 0 where it falls below. 0 to 1. A group should score
     high on its own factor alone.
 
-    Frames of local features are rows, and each votes by itself. Frames of one clip are alike, so
+    Frames of local features are samples, and each votes by itself. Frames of one clip are alike, so
     no clip should be in both parts: state ``train``. Pitch in semitones has more levels than
     ``bins`` and would be predicted as a number; ``discrete=True`` classifies it.
 
@@ -246,27 +229,23 @@ def knn_accuracy(
     common factor of the codes of a group changes nothing; the scale of one code does. A group of
     dead codes says the most frequent training level (the lowest of several), or the mean: R^2 0.
 
-    Without ``train``, three quarters of the rows are drawn for it. Of more than 15,000 training
-    or 5,000 other rows, so many are drawn. As rows are drawn, and of equal distances the earlier
-    rows may count, the order of the rows matters, a little; that of the codes does not. A level
-    that is not in the training part counts as an error.
+    Without ``train``, three quarters of the samples are drawn for it. Of more than 15,000 training
+    or 5,000 other samples, so many are drawn. As samples are drawn, and of equal distances the
+    earlier samples may count, the order of the samples matters, a little; that of the codes does
+    not. A level that is not in the training part counts as an error.
 
     A constant factor is left out, and so is a discrete one without two levels that occur twice,
     or with over 1,000 levels.
 
     Parameters
     ----------
-    bins
-        Only decides which factors are discrete; see :func:`joint_histogram`.
     k
         The number of neighbours.
     groups
         Columns of the codes by name, as in ``{"pitch": [0, 1], "timbre": slice(2, 4)}``; None
         for all codes.
     train : (N,) bools, or None
-        The rows of the training part.
-    seed
-        Draws the rows.
+        The samples of the training part.
 
     Returns
     -------
@@ -277,7 +256,7 @@ def knn_accuracy(
     ------
     TypeError, ValueError, IndexError
         As :func:`mig`; also if no factor is left, a group is empty or out of range, or the
-        training part has fewer than ``k`` rows.
+        training part has fewer than ``k`` samples.
 
     Examples
     --------

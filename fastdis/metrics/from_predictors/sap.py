@@ -24,13 +24,7 @@ from fastdis.metrics._fits.single_code import (
     tree_accuracies,
 )
 from fastdis.metrics._information import gaps
-from fastdis.metrics._metric import (
-    Entry,
-    Score,
-    Seeded,
-    metric,
-    metric_of,
-)
+from fastdis.metrics._metric import Entry, Score, Seeded, metric, metric_of
 
 PEER_ROWS = 15_000
 _MOST_LEVELS = 1000
@@ -132,11 +126,8 @@ def _levelled(evidence: Evidence, data: Data) -> list[Labels]:
         "One code predicts each factor far better than the next one does.",
         "A code that holds two factors; of an ordered factor it sees lines alone.",
     ),
-    group="predictors",
-    standard=_standard,
-    disentanglement_lib=_disentanglement_lib,
-    ubisoft=_ubisoft,
-    published=_published,
+    group="predictors", standard=_standard, disentanglement_lib=_disentanglement_lib,
+    ubisoft=_ubisoft, published=_published,
 )  # fmt: skip
 def sap(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> float:
     """Separated attribute predictability: does one code alone predict each factor?
@@ -148,26 +139,26 @@ def sap(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> float:
     An ordinal or continuous factor is predicted by a line; its score is R^2, the squared
     correlation. A categorical factor of C levels is predicted by C - 1 thresholds on the code,
     the levels in the order of their mean rank, rising or falling; its score is the largest
-    balanced accuracy that thresholds reach on these rows, found exactly: no sampling, no seed,
+    balanced accuracy that thresholds reach on these samples, found exactly: no sampling, no seed,
     and the same for any monotone transform of the code. A code that tells nothing scores R^2 0
     or accuracy 1/C, and so does the missing second of a single code; the best a categorical
     factor can reach is therefore 1 - 1/C. A constant factor is left out.
 
     disentanglement_lib has one switch for all factors. If all are continuous, it takes R^2 of each.
     Else it takes the accuracy of a linear SVM (balanced, C = 0.01), one level against the rest, on
-    rows that it was not fitted on. That depends on the scale of the code, for its weight is
+    samples that it was not fitted on. That depends on the scale of the code, for its weight is
     penalised, and loses levels in the middle of a code: a perfect code of 4 levels in a row scores
     1, of 8 one half, of 20 a tenth. Rare levels count little.
 
     Ubisoft's code has that switch, too. If no factor is categorical, it takes R^2 of each. Else it
-    takes the accuracy of a decision tree on the rows that it was fitted on, its depth, 1 to 9, that
-    of the best accuracy in ten folds of the rows as they stand; continuous factors are cut into
-    bins.
+    takes the accuracy of a decision tree on the samples that it was fitted on, its depth, 1 to 9,
+    that of the best accuracy in ten folds of the samples as they stand; continuous factors are cut
+    into bins.
 
-    Of more than 15,000 rows, both fit 15,000, drawn by ``seed``; disentanglement_lib's two thirds
-    for fitting are drawn, too. So these scores depend on the order of the rows, a little. A factor
-    of over 1,000 levels is cut into bins, with a warning, and the missing second of a single code
-    is a dead one; there, both libraries crash.
+    Of more than 15,000 samples, both fit 15,000, drawn by ``seed``; disentanglement_lib's two
+    thirds for fitting are drawn, too. So these scores depend on the order of the samples, a little.
+    A factor of over 1,000 levels is cut into bins, with a warning, and the missing second of a
+    single code is a dead one; there, both libraries crash.
 
     The published convention swaps the roles and takes R^2 throughout.
 
@@ -177,12 +168,7 @@ def sap(factors: Any, codes: Any = None, **shared: Unpack[Seeded]) -> float:
         Only decides which factors are discrete, or cuts those that a library's classifier needs as
         classes.
     seed
-        Draws the rows; not for the standard and the published convention, which read all.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mig`.
+        Draws the samples; not for the standard and the published convention, which read all.
 
     Examples
     --------
