@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import fastdis as fd
 from fastdis import datasets
 from fastdis.datasets import SynTone
 from tests.studies.syntone_reference import reference_generator
