@@ -61,7 +61,7 @@ def train(options: argparse.Namespace) -> None:
     from fastdis import datasets, training
     from fastdis.datasets import registry
     from fastdis.training import distributed
-    from fastdis.training.per_objective import train_all, train_seeds
+    from fastdis.training.many import train_all, train_seeds
 
     training.check_device(options.device)
     if options.dataset:

@@ -5,13 +5,13 @@
 
 ``page`` puts together what the page shows: of each model a ``model_view``, with its ``gallery`` of
 pictures and sounds (``model_samples`` runs the model, ``figures`` draws, ``data_uris`` encodes) and
-its ``latent_maps``; and each ``table`` of numbers: the ``comparison`` with a paper, the ``panel``
+its ``latent_maps``; and each ``table`` of numbers: the ``score_tables`` beside a paper's, the ``panel``
 of all metrics, the tables of answers. ``sweep`` is the report of a sweep.
 """
 
-from fastdis.reports.comparison import score_table
 from fastdis.reports.page import write
 from fastdis.reports.results import Answer, Figure, ModelResult, Results, summary
+from fastdis.reports.score_tables import score_table
 from fastdis.reports.table import Table
 from fastdis.reports.text import answer_markdown, answers_text
 

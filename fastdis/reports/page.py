@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdis import _files, _validation
-from fastdis.reports import comparison, gallery, latent_maps, model_view, panel
+from fastdis.reports import gallery, latent_maps, model_view, panel, score_tables
 from fastdis.reports import results as results_module
 from fastdis.reports.results import PROTOCOLS, Results, versions
 
@@ -131,7 +131,7 @@ def group_name(protocol: str) -> str:
 
 
 def _context(results: Results) -> dict[str, Any]:
-    columns, tables = comparison.score_tables(results)
+    columns, tables = score_tables.score_tables(results)
     order = results_module.protocols_of(results)
     models = sorted(results.models, key=lambda result: order.index(result.protocol))
     panels = panel.panels(results)
@@ -155,7 +155,7 @@ def _context(results: Results) -> dict[str, Any]:
         "anchors": [anchor for anchor, _ in sections],
         "columns": columns,
         "tables": [table for _, table in tables],
-        "missing_note": comparison.MISSING_NOTE if missing else "",
+        "missing_note": score_tables.MISSING_NOTE if missing else "",
         "panels": panels,
         "entries": panel.entries_of(panels),
         "audits": [(p, results.audits[p], _more(results.audits[p])) for p in variants],

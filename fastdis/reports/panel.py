@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastdis.metrics._catalogue import CATALOGUE, Entry
-from fastdis.reports.comparison import ARROWS, unknown_metric
 from fastdis.reports.results import ModelResult, Results, protocols_of
+from fastdis.reports.score_tables import ARROWS, unknown_metric
 from fastdis.reports.table import MISSING, Cell, Table, compared, decimals
 
 if TYPE_CHECKING:

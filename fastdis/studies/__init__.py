@@ -9,7 +9,7 @@ from fastdis import _files, _validation
 from fastdis.reports import Results
 from fastdis.studies import additive_toy, sweep, syntone
 from fastdis.studies.recipe import STUDY, score
-from fastdis.training.per_objective import train_all, train_seeds
+from fastdis.training.many import train_all, train_seeds
 
 __all__ = [
     "additive_toy", "load", "module_of", "names", "score", "sweep", "syntone", "train_all",

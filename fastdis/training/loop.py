@@ -29,6 +29,7 @@ from fastdis.training.config import TrainConfig
 from fastdis.training.distributed import ProcessGroup, unshard_batches
 from fastdis.training.engines import Engine, make_engine
 from fastdis.training.evaluation import mean_terms, step_tensor
+from fastdis.training.heap_and_signals import keeping_large_blocks, stop_requests
 from fastdis.training.loader import Loader, make_loader
 from fastdis.training.prepare import (
     check_folders,
@@ -37,7 +38,6 @@ from fastdis.training.prepare import (
     resume,
     seeded_generators,
 )
-from fastdis.training.process import keeping_large_blocks, stop_requests
 from fastdis.training.run_folder import NonFiniteLossError, Progress, Run, RunFolder
 from fastdis.training.trained import TrainResult
 

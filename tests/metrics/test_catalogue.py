@@ -12,7 +12,7 @@ import pytest
 
 from fastdis import metrics
 from fastdis.metrics._catalogue import CATALOGUE, METRICS
-from fastdis.reports.comparison import known_metric
+from fastdis.reports.score_tables import known_metric
 from tests.metrics.metric_data import grid
 
 ROUNDING = 1e-9

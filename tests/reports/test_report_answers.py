@@ -14,10 +14,10 @@ from fastdis.reports import (
     Table,
     answer_markdown,
     answers_text,
-    comparison,
     page,
     panel,
     score_table,
+    score_tables,
     summary,
 )
 from fastdis.reports.results import in_order
@@ -156,7 +156,7 @@ def test_the_panel_of_a_group_has_the_factors_of_all_its_models(study):
 
 def test_scores_of_other_groups_have_columns_of_their_own():
     results = fake_results(["vae"], ["clean"], codes=2)
-    columns, tables = comparison.score_tables(results)
+    columns, tables = score_tables.score_tables(results)
     assert [(c.title, c.subtitle) for c in columns[1:]] == [("clean", "standard scoring")]
     assert all(len(row) == 3 for _, table in tables for row in table.cells)
     assert "clean" in score_table(results)

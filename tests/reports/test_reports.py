@@ -15,7 +15,7 @@ from PIL import Image
 
 import fastdis
 from fastdis import reports
-from fastdis.reports import comparison, page
+from fastdis.reports import page, score_tables
 from tests.reports.report_data import (
     Outline,
     Tones,
@@ -159,7 +159,7 @@ def test_values_that_are_not_finite_never_reach_the_reader(results):
     html = page.render(replace(results, models=[model], audits={"published": audit}))
     text = re.sub(r'"data:[^"]*"', "", html[html.index("<main") :])
     assert not re.search(r"\b(nan|inf)\b", re.sub(r"<[^>]*>", " ", text), re.IGNORECASE)
-    assert comparison.MISSING_NOTE in html
+    assert score_tables.MISSING_NOTE in html
 
 
 def test_model_that_gives_nan_is_said_to(results):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastdis.reports import sweep
-from fastdis.reports.comparison import known_metric
+from fastdis.reports.score_tables import known_metric
 from fastdis.reports.sweep import figures
 from fastdis.reports.sweep import table as sweep_table
 from fastdis.reports.sweep.results import Spread, SweepResults

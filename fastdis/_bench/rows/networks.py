@@ -70,7 +70,7 @@ def steps_of(model: Any, size: Size, steps: int) -> Callable[[], None]:
     """Takes so many steps at each call, with the heap as training has it."""
     import torch
 
-    from fastdis.training.process import keeping_large_blocks
+    from fastdis.training.heap_and_signals import keeping_large_blocks
 
     (x, noise), loss = batch_of(size), loss_of()
     optimizer = torch.optim.Adam(model.parameters(), fused=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdis.reports import page
-from fastdis.reports.comparison import ARROWS, MISSING_NOTE, direction
+from fastdis.reports.score_tables import ARROWS, MISSING_NOTE, direction
 from fastdis.reports.sweep import figures
 from fastdis.reports.sweep.results import SweepResults
 from fastdis.reports.sweep.table import models_table, scores_of, sweep_table

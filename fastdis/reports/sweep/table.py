@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastdis.metrics._catalogue import Entry
 from fastdis.reports import text
-from fastdis.reports.comparison import ARROWS, known_metric
+from fastdis.reports.score_tables import ARROWS, known_metric
 from fastdis.reports.sweep.results import Combination, Row, Spread, SweepResults, in_words
 from fastdis.reports.table import MISSING, Cell, Table, Value, compared, decimals
 

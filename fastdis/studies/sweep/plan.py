@@ -13,7 +13,7 @@ from fastdis import _files, _validation, datasets, models, objectives, training
 from fastdis.datasets import registry
 from fastdis.metrics.evaluation import names_of
 from fastdis.training.batches import plan_batches
-from fastdis.training.per_objective import equal_budget
+from fastdis.training.many import equal_budget
 from fastdis.training.run_folder import folder_name
 
 # Options of a TrainConfig that a sweep sets itself, or that its caller sets.

@@ -17,7 +17,7 @@ from fastdis import _files, _validation, datasets, objectives
 from fastdis.reports import Results
 from fastdis.studies.recipe import STUDY, audited, finish, preset_of, repeat, score, shown, start
 from fastdis.studies.syntone.paper import EXPLANATION, TABLE_1
-from fastdis.training.per_objective import train_all
+from fastdis.training.many import train_all
 
 OBJECTIVES = ("vae", "beta_vae", "factor_vae", "beta_tcvae")
 PROTOCOLS = ("published", "sound")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastdis import reports
-from fastdis.reports import comparison, model_view
+from fastdis.reports import model_view, score_tables
 from tests.reports.report_data import fake_results
 
 
@@ -29,7 +29,7 @@ def with_scores(results, **scores):
 
 
 def test_columns_stand_in_the_order_of_the_argument(results):
-    columns, tables = comparison.score_tables(results)
+    columns, tables = score_tables.score_tables(results)
     assert [(c.protocol, c.convention) for c in columns] == [
         (None, ""), ("published", "published"), ("published", "standard"), ("sound", "standard"),
     ]  # fmt: skip
@@ -49,7 +49,7 @@ def test_columns_stand_in_the_order_of_the_argument(results):
 
 def test_best_of_a_column_is_marked_ties_included_and_never_alone(results):
     def marks(**scores):
-        (_, ((_, table),)) = comparison.score_tables(with_scores(results, **scores))
+        (_, ((_, table),)) = score_tables.score_tables(with_scores(results, **scores))
         return [name.text for name, cell in table.cells if cell.best]
 
     assert marks(A=(0.2, 0.0), B=(0.5, 0.0), C=(0.3, 0.0)) == ["B"]
@@ -61,7 +61,7 @@ def test_best_of_a_column_is_marked_ties_included_and_never_alone(results):
 
 
 def test_metric_that_is_better_low_marks_the_lowest():
-    cells = comparison._cells([(0.2, 0.0), (0.5, 0.0)], "lower")
+    cells = score_tables._cells([(0.2, 0.0), (0.5, 0.0)], "lower")
     assert [cell.best for cell in cells] == [True, False]
 
 
@@ -70,7 +70,7 @@ def test_missing_scores_are_a_dash_with_a_note(results, style):
     shown = with_scores(results, A=(np.nan, 0.1), B=(0.25, np.nan), C=(-np.inf, np.inf))
     table = reports.score_table(shown, style)
     assert table.count("–") == 3
-    assert comparison.MISSING_NOTE in table
+    assert score_tables.MISSING_NOTE in table
     assert "0.250" in table
     assert not re.search(r"\b(nan|inf)\b", table, re.IGNORECASE)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastdis.training import process
+from fastdis.training import heap_and_signals
 
 
 class _Libc:
@@ -18,10 +18,10 @@ class _Libc:
 
 def test_both_thresholds_rise_together_and_fall_after_an_error(monkeypatch):
     libc = _Libc()
-    monkeypatch.setattr(process, "_glibc", lambda: libc)
+    monkeypatch.setattr(heap_and_signals, "_glibc", lambda: libc)
 
     def fails():
-        with process.keeping_large_blocks():
+        with heap_and_signals.keeping_large_blocks():
             assert libc.calls == [(-1, 2**30), (-3, 2**30)]
             raise KeyError
 
@@ -31,15 +31,15 @@ def test_both_thresholds_rise_together_and_fall_after_an_error(monkeypatch):
 
 
 def test_another_c_library_is_left_alone(monkeypatch):
-    monkeypatch.setattr(process.ctypes, "CDLL", lambda _: object())
-    with process.keeping_large_blocks():
+    monkeypatch.setattr(heap_and_signals.ctypes, "CDLL", lambda _: object())
+    with heap_and_signals.keeping_large_blocks():
         pass
 
 
-@pytest.mark.skipif(process._glibc() is None, reason="the C library is not glibc")
+@pytest.mark.skipif(heap_and_signals._glibc() is None, reason="the C library is not glibc")
 def test_glibc_takes_the_thresholds(monkeypatch):
     """Its mallopt returns 1 where it takes a value."""
-    libc, taken = process._glibc(), []
+    libc, taken = heap_and_signals._glibc(), []
 
     class Recorded:
         def mallopt(self, option, value):
@@ -48,7 +48,7 @@ def test_glibc_takes_the_thresholds(monkeypatch):
         def malloc_trim(self, pad):
             libc.malloc_trim(pad)
 
-    monkeypatch.setattr(process, "_glibc", Recorded)
-    with process.keeping_large_blocks():
+    monkeypatch.setattr(heap_and_signals, "_glibc", Recorded)
+    with heap_and_signals.keeping_large_blocks():
         assert taken == [1, 1]
     assert taken == [1, 1, 1, 1]
