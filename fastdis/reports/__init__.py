@@ -5,8 +5,8 @@
 
 ``page`` puts together what the page shows: of each model a ``model_view``, with its ``gallery`` of
 pictures and sounds (``model_samples`` runs the model, ``figures`` draws, ``data_uris`` encodes) and
-its ``latent_maps``; and each ``table`` of numbers: the ``score_tables`` beside a paper's, the ``panel``
-of all metrics, the tables of answers. ``sweep`` is the report of a sweep.
+its ``latent_maps``; and each ``table`` of numbers: the ``score_tables`` beside those of a paper,
+the ``panel`` of all metrics, the tables of answers. ``sweep`` is the report of a sweep.
 """
 
 from fastdis.reports.page import write
