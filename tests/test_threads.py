@@ -117,7 +117,7 @@ def test_an_interrupted_caller_waits_for_the_task_of_its_helper(monkeypatch):
     """The signal comes when the caller waits; the helper ends when the caller waits once more."""
     caller = threading.main_thread()
     helping, waiting, waiting_again = (threading.Event() for _ in range(3))
-    begun, ended = [], []
+    begun, ended, interrupted = [], [], []
 
     class Split(_threads._Split):
         def wait(self):
@@ -131,13 +131,18 @@ def test_an_interrupted_caller_waits_for_the_task_of_its_helper(monkeypatch):
         begun.append(start)
         helping.set()
         waiting.wait(SECONDS)
-        signal.pthread_kill(caller.ident, signal.SIGINT)
-        waiting_again.wait(SECONDS)
+        while not waiting_again.wait(0.02):  # one that comes just before a sleep ends none
+            signal.pthread_kill(caller.ident, signal.SIGINT)
         threading.Event().wait(0.05)  # a caller that does not wait returns meanwhile
         ended.append(start)
 
+    def interrupt_once(*_):
+        if not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+
     monkeypatch.setattr(_threads, "_Split", Split)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" ignores it
+    before = signal.signal(signal.SIGINT, interrupt_once)
     try:
         with pytest.raises(KeyboardInterrupt):
             parallel_for(work, 8)

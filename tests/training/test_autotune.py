@@ -188,7 +188,7 @@ def test_a_run_of_the_former_version_goes_on_with_what_was_measured(trials, tmp_
     assert after.choice == before.choice
     assert len(after.history) == 16
     assert not tried
-    with pytest.raises(ValueError, match="dtype was 'float32', is 'float64'"):
+    with pytest.raises(ValueError, match="dtype was 'measure', is 'float64'"):
         train(*parts(), Noted(), dataclasses.replace(longer, dtype="float64"))
 
 
